@@ -1,0 +1,544 @@
+# SPDX-License-Identifier: MIT
+"""Many atomic configurations, with or without labels, as flat arrays.
+
+``Configurations`` is what the jobs exchange: one deterministic ``.npz`` file holds any number of
+configurations of any size. Arrays over atoms are concatenated; atoms of configuration ``c`` are the
+rows ``offsets[c]:offsets[c + 1]``. Labels that are absent are NaN, so a set may be labelled in part.
+
+Units are ASE's: Angstrom, eV, eV/A, eV/A^3; stress has ASE's sign and Voigt order
+(xx, yy, zz, yz, xz, xy).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from aiida_alpot.errors import (
+    EmptyDataError,
+    GeometryError,
+    InputFileError,
+    LabelError,
+    LevelOfTheoryError,
+)
+
+SCHEMA = 1
+Array = np.ndarray
+
+_PER_ATOM = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
+_PER_CONFIGURATION = (
+    "cells",
+    "pbc",
+    "energy",
+    "energy_extrapolated",
+    "stress",
+    "weight",
+    "identifier",
+    "turn",
+    "sampler",
+    "chain",
+    "step",
+    "grade",
+)
+
+
+class Origin(NamedTuple):
+    """Where a configuration came from.
+
+    ``turn`` is -1 and ``sampler`` empty for configurations given from outside. ``chain`` names the
+    start the sampler set out from; ``grade`` is the extrapolation grade on which it was selected.
+    """
+
+    turn: int = -1
+    sampler: str = ""
+    chain: str = ""
+    step: int = 0
+    grade: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Configurations:
+    """Configurations as flat arrays; see the module for conventions.
+
+    Parameters
+    ----------
+    numbers : (n_atoms,) int32
+        Atomic numbers.
+    positions : (n_atoms, 3) float64
+        Angstrom.
+    cells : (n, 3, 3) float64
+        Rows are cell vectors, Angstrom; zero vectors along directions that are not periodic.
+    pbc : (n, 3) bool
+        Periodic directions.
+    offsets : (n + 1,) int64
+        First atom of each configuration.
+    energy : (n,) float64
+        Force-consistent (free) energy, eV; NaN where absent.
+    energy_extrapolated : (n,) float64
+        Energy extrapolated to zero smearing, eV, kept beside the label; NaN where absent.
+    forces : (n_atoms, 3) float64
+        eV/A; NaN where absent.
+    stress : (n, 6) float64
+        eV/A^3, ASE's sign and Voigt order; NaN where absent.
+    magnetic_moments : (n_atoms,) float64
+        Bohr magnetons; NaN where absent.
+    force_mask : (n_atoms,) bool
+        False where the force of an atom must not be trained on.
+    weight : (n,) float64
+        Weight of each configuration in the loss.
+    identifier : (n,) str
+        Name of each configuration, unique within a campaign.
+    turn, sampler, chain, step, grade : (n,) arrays
+        The columns of :class:`Origin`.
+    level_of_theory : str
+        Canonical JSON of what decides the values of the labels; empty when unlabelled.
+    """
+
+    numbers: Array
+    positions: Array
+    cells: Array
+    pbc: Array
+    offsets: Array
+    energy: Array
+    energy_extrapolated: Array
+    forces: Array
+    stress: Array
+    magnetic_moments: Array
+    force_mask: Array
+    weight: Array
+    identifier: Array
+    turn: Array
+    sampler: Array
+    chain: Array
+    step: Array
+    grade: Array
+    level_of_theory: str = ""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_atoms(self) -> Array:
+        """(n,) int64: number of atoms of each configuration."""
+        return np.diff(self.offsets)
+
+    @property
+    def volumes(self) -> Array:
+        """(n,) float64: volume of each cell in A^3, zero unless periodic in three directions."""
+        volumes = np.abs(np.linalg.det(self.cells)) if len(self) else np.zeros(0)
+        return np.where(self.pbc.all(axis=1), volumes, 0.0)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols that occur, by atomic number."""
+        from ase.data import chemical_symbols
+
+        return tuple(chemical_symbols[number] for number in np.unique(self.numbers))
+
+    @property
+    def labelled(self) -> Array:
+        """(n,) bool: whether each configuration has an energy or any force."""
+        has_force = np.isfinite(self.forces).all(axis=1)
+        any_force = np.add.reduceat(np.append(has_force, False), self.offsets[:-1]) > 0
+        return np.isfinite(self.energy) | any_force
+
+    def atoms_slice(self, index: int) -> slice:
+        """Rows of the per-atom arrays that belong to configuration ``index``."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
+    def origin(self, index: int) -> Origin:
+        """Return where configuration ``index`` came from."""
+        return Origin(
+            int(self.turn[index]),
+            str(self.sampler[index]),
+            str(self.chain[index]),
+            int(self.step[index]),
+            float(self.grade[index]),
+        )
+
+    @classmethod
+    def empty(cls) -> Configurations:
+        """Return a set without configurations."""
+        return cls.from_atoms([])
+
+    @classmethod
+    def from_atoms(
+        cls,
+        structures: Iterable[Atoms],
+        *,
+        identifiers: Sequence[str] | None = None,
+        origins: Sequence[Origin] | None = None,
+        level_of_theory: str = "",
+    ) -> Configurations:
+        """Collect ASE structures, with the labels that their calculators hold already.
+
+        The force-consistent energy is preferred to the extrapolated one. ``atoms.info`` may hold
+        ``weight``, ``identifier`` and ``energy_extrapolated``, ``atoms.arrays`` a ``force_mask``.
+
+        Parameters
+        ----------
+        structures : iterable of Atoms
+            Any number of structures, none is allowed.
+        identifiers : sequence of str, optional
+            Defaults to ``atoms.info["identifier"]``, else a running number.
+        origins : sequence of Origin, optional
+            Where each came from; given from outside by default.
+        level_of_theory : str
+            Canonical JSON, one for the whole set.
+        """
+        structures = list(structures)
+        labels = [_labels_of(atoms) for atoms in structures]
+        counts = [len(atoms) for atoms in structures]
+        origins = origins if origins is not None else [_origin_of(atoms) for atoms in structures]
+        if identifiers is None:
+            identifiers = [
+                str(atoms.info.get("identifier", index)) for index, atoms in enumerate(structures)
+            ]
+
+        def join(arrays: list[Array], shape: tuple[int, ...], dtype: Any) -> Array:
+            if not arrays:
+                return np.zeros((0, *shape), dtype)
+            return np.concatenate(arrays).astype(dtype).reshape(-1, *shape)
+
+        def column(values: list[Any], shape: tuple[int, ...], dtype: Any) -> Array:
+            return np.array(values, dtype=dtype).reshape(len(structures), *shape)
+
+        masks = [
+            np.asarray(atoms.arrays.get("force_mask", np.ones(len(atoms))), dtype=bool)
+            for atoms in structures
+        ]
+        return cls(
+            numbers=join([atoms.numbers for atoms in structures], (), np.int32),
+            positions=join([atoms.positions for atoms in structures], (3,), np.float64),
+            cells=column([atoms.cell.array for atoms in structures], (3, 3), np.float64),
+            pbc=column([atoms.pbc for atoms in structures], (3,), np.bool_),
+            offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
+            energy=column([label["energy"] for label in labels], (), np.float64),
+            energy_extrapolated=column(
+                [label["energy_extrapolated"] for label in labels], (), np.float64
+            ),
+            forces=join([label["forces"] for label in labels], (3,), np.float64),
+            stress=column([label["stress"] for label in labels], (6,), np.float64),
+            magnetic_moments=join([label["magnetic_moments"] for label in labels], (), np.float64),
+            force_mask=join(masks, (), np.bool_),
+            weight=column([a.info.get("weight", 1.0) for a in structures], (), np.float64),
+            identifier=_text(identifiers),
+            turn=np.array([origin.turn for origin in origins], dtype=np.int64),
+            sampler=_text([origin.sampler for origin in origins]),
+            chain=_text([origin.chain for origin in origins]),
+            step=np.array([origin.step for origin in origins], dtype=np.int64),
+            grade=np.array([origin.grade for origin in origins], dtype=np.float64),
+            level_of_theory=level_of_theory,
+        )
+
+    def atoms(self, index: int) -> Atoms:
+        """Return configuration ``index`` as Atoms, its labels in a SinglePointCalculator."""
+        rows = self.atoms_slice(index)
+        atoms = Atoms(
+            numbers=self.numbers[rows],
+            positions=self.positions[rows],
+            cell=self.cells[index],
+            pbc=self.pbc[index],
+        )
+        atoms.info["identifier"] = str(self.identifier[index])
+        if self.weight[index] != 1.0:
+            atoms.info["weight"] = float(self.weight[index])
+        if self.turn[index] >= 0:
+            for key, value in self.origin(index)._asdict().items():
+                if value == value:  # an absent grade is NaN
+                    atoms.info[key] = value
+        if not self.force_mask[rows].all():
+            atoms.set_array("force_mask", self.force_mask[rows].copy())
+        results = self._results(index)
+        if results:
+            atoms.calc = SinglePointCalculator(atoms, **results)
+        if np.isfinite(self.energy_extrapolated[index]):
+            atoms.info["energy_extrapolated"] = float(self.energy_extrapolated[index])
+        return atoms
+
+    def _results(self, index: int) -> dict[str, Any]:
+        rows = self.atoms_slice(index)
+        results: dict[str, Any] = {}
+        if np.isfinite(self.energy[index]):
+            results["energy"] = float(self.energy[index])
+            results["free_energy"] = float(self.energy[index])
+        if np.isfinite(self.forces[rows]).any():
+            results["forces"] = self.forces[rows].copy()
+        if np.isfinite(self.stress[index]).all():
+            results["stress"] = self.stress[index].copy()
+        if np.isfinite(self.magnetic_moments[rows]).any():
+            results["magmoms"] = self.magnetic_moments[rows].copy()
+        return results
+
+    def __iter__(self) -> Iterator[Atoms]:
+        return (self.atoms(index) for index in range(len(self)))
+
+    def select(self, indices: Sequence[int] | Array) -> Configurations:
+        """Return the configurations at ``indices`` (integers or a boolean mask), in that order."""
+        chosen = np.arange(len(self))[np.asarray(indices, dtype=None if len(indices) else int)]
+        rows = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in chosen]
+        atoms = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+        changes: dict[str, Any] = {name: getattr(self, name)[atoms] for name in _PER_ATOM}
+        changes |= {name: getattr(self, name)[chosen] for name in _PER_CONFIGURATION}
+        changes["offsets"] = np.concatenate([[0], np.cumsum(self.n_atoms[chosen])]).astype(np.int64)
+        return dataclasses.replace(self, **changes)
+
+    def replace(self, **changes: Any) -> Configurations:
+        """Return a copy with some arrays exchanged."""
+        return dataclasses.replace(self, **changes)
+
+    def without_labels(self) -> Configurations:
+        """Return the same configurations with every label absent."""
+        nan = np.full
+        return self.replace(
+            energy=nan(len(self), np.nan),
+            energy_extrapolated=nan(len(self), np.nan),
+            forces=nan(self.forces.shape, np.nan),
+            stress=nan(self.stress.shape, np.nan),
+            magnetic_moments=nan(self.magnetic_moments.shape, np.nan),
+            level_of_theory="",
+        )
+
+    def hashes(self) -> list[str]:
+        """Return a SHA-256 of species, positions, cell and periodicity of each configuration.
+
+        Labels, names and origins do not enter: it is the key by which a label is looked up.
+        """
+        digests = []
+        for index in range(len(self)):
+            rows = self.atoms_slice(index)
+            digest = hashlib.sha256()
+            for part, dtype in (
+                (self.numbers[rows], "<i4"),
+                (self.positions[rows], "<f8"),
+                (self.cells[index], "<f8"),
+                (self.pbc[index], "u1"),
+            ):
+                # adding zero turns -0.0 into 0.0, which is the same place
+                digest.update((np.ascontiguousarray(part, dtype=dtype) + 0).astype(dtype).tobytes())
+            digests.append(digest.hexdigest())
+        return digests
+
+    def check_geometry(self, *, collision: float = 0.3) -> None:
+        """Raise unless every configuration is a usable structure.
+
+        Parameters
+        ----------
+        collision : float
+            Two atoms nearer than this, in Angstrom, count as overlapping.
+
+        Raises
+        ------
+        EmptyDataError
+            If there is no configuration.
+        GeometryError
+            If a position or cell is not finite, a periodic cell has no volume, a configuration
+            has no atom, or two atoms overlap.
+        """
+        from aiida_alpot.neighbors import minimum_distance
+
+        if len(self) == 0:
+            raise EmptyDataError("The data set holds no configuration; give at least one.")
+        for index in range(len(self)):
+            self._check_one_geometry(index)
+            closest = minimum_distance(self.atoms(index), collision)
+            if closest is not None:
+                distance, i, j = closest
+                raise GeometryError(
+                    f"Configuration {self._name(index)}: atoms {i} and {j} overlap "
+                    f"(distance {distance:.3g} A). Repair the structure or leave it out."
+                )
+
+    def _check_one_geometry(self, index: int) -> None:
+        rows = self.atoms_slice(index)
+        name = self._name(index)
+        if rows.start == rows.stop:
+            raise GeometryError(f"Configuration {name} has no atom. Leave it out.")
+        if not np.isfinite(self.positions[rows]).all():
+            atom = int(np.argmin(np.isfinite(self.positions[rows]).all(axis=1)))
+            raise GeometryError(
+                f"Configuration {name}: the position of atom {atom} is not finite. Repair the "
+                "structure or leave it out."
+            )
+        if not np.isfinite(self.cells[index]).all():
+            raise GeometryError(f"Configuration {name}: the cell is not finite. Repair it.")
+        periodic = self.cells[index][self.pbc[index]]
+        if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
+            raise GeometryError(
+                f"Configuration {name}: the cell has no volume along its periodic directions. "
+                "Give cell vectors, or switch pbc off for a cluster."
+            )
+
+    def check_labels(self) -> None:
+        """Raise unless every configuration has an energy or forces, none of them infinite or mixed.
+
+        Raises
+        ------
+        LabelError
+            If a configuration has no label at all, a force is finite in part, or a value infinite.
+        """
+        labelled = self.labelled
+        for index in range(len(self)):
+            rows = self.atoms_slice(index)
+            values = (self.energy[index], self.forces[rows], self.stress[index])
+            if any(np.isinf(value).any() for value in values):
+                raise LabelError(
+                    f"Configuration {self._name(index)} has an infinite label. Label it again "
+                    "or leave it out."
+                )
+            trained = np.isfinite(self.forces[rows])[self.force_mask[rows]]
+            if trained.any() and not trained.all():
+                raise LabelError(
+                    f"Configuration {self._name(index)} has forces that are not numbers (NaN) "
+                    "beside finite ones. Label it again or leave it out."
+                )
+            if not labelled[index]:
+                raise LabelError(
+                    f"Configuration {self._name(index)} has no energy and no forces, or they are "
+                    "NaN. Label it or leave it out."
+                )
+
+    def _name(self, index: int) -> str:
+        return f"{index} ({self.identifier[index]!s})"
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the ``.npz`` file: equal sets give equal bytes."""
+        buffer = io.BytesIO()
+        arrays = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "level_of_theory"
+        }
+        np.savez_compressed(
+            buffer,
+            allow_pickle=False,
+            schema=np.array(SCHEMA),
+            level_of_theory=np.array(self.level_of_theory),
+            **arrays,
+        )
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> None:
+        """Write the ``.npz`` file at ``path``, whole or not at all."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        partial.write_bytes(self.to_bytes())
+        partial.replace(target)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, source: str = "npz") -> Configurations:
+        """Read what :meth:`to_bytes` gave; ``source`` names it in messages.
+
+        Raises
+        ------
+        InputFileError
+            If the content is not such a file, is truncated, or has another schema.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            raise InputFileError(
+                f"{source} is not a readable .npz file of configurations ({error}). It may be "
+                "truncated: copy or write it again."
+            ) from error
+        schema = int(arrays.pop("schema", -1))
+        expected = {field.name for field in dataclasses.fields(cls)}
+        if schema != SCHEMA or set(arrays) != expected:
+            raise InputFileError(
+                f"{source} has schema {schema}, this version reads {SCHEMA}. Write it again with "
+                "the same version of aiida-alpot."
+            )
+        arrays["level_of_theory"] = str(arrays["level_of_theory"])  # type: ignore[assignment]
+        return cls(**arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Configurations:
+        """Read the ``.npz`` file at ``path``.
+
+        Raises
+        ------
+        InputFileError
+            If the file is missing or not such a file.
+        """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
+        return cls.from_bytes(content, source=str(path))
+
+
+def concatenate(sets: Sequence[Configurations]) -> Configurations:
+    """Join several sets into one, in the order given.
+
+    Raises
+    ------
+    LevelOfTheoryError
+        If labelled sets have different levels of theory. Sets that are empty or without labels
+        go with any.
+    """
+    filled = [one for one in sets if len(one)]
+    if not filled:
+        return Configurations.empty()
+    levels = {one.level_of_theory for one in filled if one.labelled.any()}
+    if len(levels) > 1:
+        shown = " and ".join(sorted(level or "(not recorded)" for level in levels))
+        raise LevelOfTheoryError(
+            f"The data sets have different levels of theory: {shown}. Energies of two levels "
+            "cannot be fitted together; keep them in two campaigns or label one of them again."
+        )
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(one, name) for one in filled])
+        for name in _PER_ATOM + _PER_CONFIGURATION
+    }
+    counts = np.concatenate([one.n_atoms for one in filled])
+    joined["offsets"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Configurations(**joined, level_of_theory=levels.pop() if levels else "")
+
+
+def _text(values: Sequence[str]) -> Array:
+    """Return an array of text whose width depends on the content alone."""
+    return np.array([str(value) for value in values], dtype=np.str_).reshape(len(values))
+
+
+def _origin_of(atoms: Atoms) -> Origin:
+    info = atoms.info
+    if "sampler" not in info:
+        return Origin()
+    return Origin(
+        int(info.get("turn", -1)),
+        str(info["sampler"]),
+        str(info.get("chain", "")),
+        int(info.get("step", 0)),
+        float(info.get("grade", float("nan"))),
+    )
+
+
+def _labels_of(atoms: Atoms) -> dict[str, Any]:
+    results = dict(atoms.calc.results) if atoms.calc is not None else {}
+    absent = np.full((len(atoms), 3), np.nan)
+    energy = results.get("energy", np.nan)
+    free_energy = results.get("free_energy", energy)
+    extrapolated = atoms.info.get("energy_extrapolated", np.nan)
+    if free_energy != energy:
+        extrapolated = energy
+    stress = results.get("stress", np.full(6, np.nan))
+    if np.shape(stress) == (3, 3):
+        stress = np.asarray(stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    return {
+        "energy": np.nan if free_energy is None else free_energy,
+        "energy_extrapolated": np.nan if extrapolated is None else extrapolated,
+        "forces": np.asarray(results.get("forces", absent)),
+        "stress": stress,
+        "magnetic_moments": np.asarray(results.get("magmoms", np.full(len(atoms), np.nan))),
+    }
