@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Requests and results: how a job is asked for and how it answers, as plain JSON.
+
+A request is ``{"schema": 1, "job": VERB, ...}``. Each job module defines a frozen dataclass of its keys,
+a subclass of :class:`Request`; :func:`parse_request` checks names and types, so that a wrong request fails
+before anything expensive starts. File names in a request are relative to its folder and may not leave it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiida_alpot.errors import InputFileError, SettingError
+
+SCHEMA = 1
+REQUEST_FILE = "request.json"
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Base of all requests."""
+
+
+RequestType = TypeVar("RequestType", bound=Request)
+
+
+def parse_request(cls: type[RequestType], content: Mapping[str, Any]) -> RequestType:
+    """Build the request ``cls`` from JSON, refusing unknown keys, absent keys and wrong types.
+
+    Raises
+    ------
+    SettingError
+        If the schema is not known, or a key is unknown, missing or of the wrong type.
+    """
+    keys = {key: value for key, value in content.items() if key not in ("schema", "job")}
+    if content.get("schema", SCHEMA) != SCHEMA:
+        raise SettingError(
+            f"The request has schema {content['schema']}, this version reads {SCHEMA}. Use the same "
+            "version of aiida-alpot on both sides."
+        )
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for key in keys:
+        if key not in fields:
+            raise SettingError(
+                f"Unknown key '{key}' in the request; allowed are {', '.join(sorted(fields))}."
+            )
+    hints = typing.get_type_hints(cls)
+    for name, field in fields.items():
+        optional = (
+            field.default is not dataclasses.MISSING
+            or field.default_factory is not dataclasses.MISSING
+        )
+        if name not in keys and not optional:
+            raise SettingError(f"The request lacks the key '{name}'.")
+        if name in keys and not _matches(keys[name], hints[name]):
+            raise SettingError(
+                f"Key '{name}' of the request is {keys[name]!r}, which is not of type "
+                f"{_type_name(hints[name])}."
+            )
+    converted = {key: _convert(value, hints[key]) for key, value in keys.items()}
+    return cls(**converted)
+
+
+def read_request(path: Path) -> dict[str, Any]:
+    """Read the JSON of a request.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputFileError(f"{path} is not valid JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise InputFileError(f"{path} must hold one JSON object.")
+    return content
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """Return the path of a file that a request names, which must lie inside its folder.
+
+    Raises
+    ------
+    InputFileError
+        If the name leads out of the folder or there is no such file.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise InputFileError(f"The file {name!r} of the request lies outside its folder.")
+    if not path.is_file():
+        raise InputFileError(f"The request names the file {name!r}, which is not in {folder}.")
+    return path
+
+
+def write_result(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write ``result.json``, whole or not at all; NaN becomes null."""
+    target = folder / RESULT_FILE
+    partial = target.with_name(target.name + ".partial")
+    text = json.dumps(to_plain_json(content), indent=1, sort_keys=True, allow_nan=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(target)
+
+
+def to_plain_json(value: Any) -> Any:
+    """Return dataclasses, arrays and NumPy scalars as plain JSON; NaN and infinities become null."""
+    import numpy as np
+
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_plain_json(dataclasses.asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): to_plain_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain_json(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return to_plain_json(value.tolist())
+    if isinstance(value, np.generic):
+        return to_plain_json(value.item())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _matches(value: Any, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(_matches(value, argument) for argument in arguments)
+    if origin is typing.Literal:
+        return value in arguments
+    if origin is tuple:
+        return isinstance(value, (list, tuple)) and all(_matches(v, arguments[0]) for v in value)
+    if origin in (dict, Mapping) or hint in (dict, Mapping):
+        return isinstance(value, Mapping) and (
+            not arguments or all(_matches(item, arguments[1]) for item in value.values())
+        )
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is type(None):
+        return value is None
+    return isinstance(value, hint)
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    if typing.get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(value)
+    if hint is float and isinstance(value, int):
+        return float(value)
+    return value
+
+
+def _type_name(hint: Any) -> str:
+    return getattr(hint, "__name__", str(hint)).replace("typing.", "")
