@@ -2,8 +2,9 @@
 """Many atomic configurations, with or without labels, as flat arrays.
 
 ``Configurations`` is what the jobs exchange: one deterministic ``.npz`` file holds any number of
-configurations of any size. Arrays over atoms are concatenated; atoms of configuration ``c`` are the
-rows ``offsets[c]:offsets[c + 1]``. Labels that are absent are NaN, so a set may be labelled in part.
+configurations of any size. Arrays over atoms are concatenated; the atoms of configuration ``c`` are
+the rows ``offsets[c]:offsets[c + 1]``. Labels that are absent are NaN;
+a set may be labelled in part.
 
 Units are ASE's: Angstrom, eV, eV/A, eV/A^3; stress has ASE's sign and Voigt order
 (xx, yy, zz, yz, xz, xy).
@@ -25,10 +26,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_alpot.errors import (
-    EmptyDataError,
-    GeometryError,
     InputFileError,
-    LabelError,
     LevelOfTheoryError,
 )
 
@@ -135,8 +133,9 @@ class Configurations:
     @property
     def volumes(self) -> Array:
         """(n,) float64: volume of each cell in A^3, zero unless periodic in three directions."""
-        volumes = np.abs(np.linalg.det(self.cells)) if len(self) else np.zeros(0)
-        return np.where(self.pbc.all(axis=1), volumes, 0.0)
+        volumes: Array = np.abs(np.linalg.det(self.cells)) if len(self) else np.zeros(0)
+        volumes[~self.pbc.all(axis=1)] = 0.0
+        return volumes
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -150,7 +149,8 @@ class Configurations:
         """(n,) bool: whether each configuration has an energy or any force."""
         has_force = np.isfinite(self.forces).all(axis=1)
         any_force = np.add.reduceat(np.append(has_force, False), self.offsets[:-1]) > 0
-        return np.isfinite(self.energy) | any_force
+        labelled: Array = np.isfinite(self.energy) | any_force
+        return labelled
 
     def atoms_slice(self, index: int) -> slice:
         """Rows of the per-atom arrays that belong to configuration ``index``."""
@@ -255,7 +255,7 @@ class Configurations:
             atoms.info["weight"] = float(self.weight[index])
         if self.turn[index] >= 0:
             for key, value in self.origin(index)._asdict().items():
-                if value == value:  # an absent grade is NaN
+                if key != "grade" or np.isfinite(value):
                     atoms.info[key] = value
         if not self.force_mask[rows].all():
             atoms.set_array("force_mask", self.force_mask[rows].copy())
@@ -329,86 +329,8 @@ class Configurations:
             digests.append(digest.hexdigest())
         return digests
 
-    def check_geometry(self, *, collision: float = 0.3) -> None:
-        """Raise unless every configuration is a usable structure.
-
-        Parameters
-        ----------
-        collision : float
-            Two atoms nearer than this, in Angstrom, count as overlapping.
-
-        Raises
-        ------
-        EmptyDataError
-            If there is no configuration.
-        GeometryError
-            If a position or cell is not finite, a periodic cell has no volume, a configuration
-            has no atom, or two atoms overlap.
-        """
-        from aiida_alpot.neighbors import minimum_distance
-
-        if len(self) == 0:
-            raise EmptyDataError("The data set holds no configuration; give at least one.")
-        for index in range(len(self)):
-            self._check_one_geometry(index)
-            closest = minimum_distance(self.atoms(index), collision)
-            if closest is not None:
-                distance, i, j = closest
-                raise GeometryError(
-                    f"Configuration {self._name(index)}: atoms {i} and {j} overlap "
-                    f"(distance {distance:.3g} A). Repair the structure or leave it out."
-                )
-
-    def _check_one_geometry(self, index: int) -> None:
-        rows = self.atoms_slice(index)
-        name = self._name(index)
-        if rows.start == rows.stop:
-            raise GeometryError(f"Configuration {name} has no atom. Leave it out.")
-        if not np.isfinite(self.positions[rows]).all():
-            atom = int(np.argmin(np.isfinite(self.positions[rows]).all(axis=1)))
-            raise GeometryError(
-                f"Configuration {name}: the position of atom {atom} is not finite. Repair the "
-                "structure or leave it out."
-            )
-        if not np.isfinite(self.cells[index]).all():
-            raise GeometryError(f"Configuration {name}: the cell is not finite. Repair it.")
-        periodic = self.cells[index][self.pbc[index]]
-        if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
-            raise GeometryError(
-                f"Configuration {name}: the cell has no volume along its periodic directions. "
-                "Give cell vectors, or switch pbc off for a cluster."
-            )
-
-    def check_labels(self) -> None:
-        """Raise unless every configuration has an energy or forces, none of them infinite or mixed.
-
-        Raises
-        ------
-        LabelError
-            If a configuration has no label at all, a force is finite in part, or a value infinite.
-        """
-        labelled = self.labelled
-        for index in range(len(self)):
-            rows = self.atoms_slice(index)
-            values = (self.energy[index], self.forces[rows], self.stress[index])
-            if any(np.isinf(value).any() for value in values):
-                raise LabelError(
-                    f"Configuration {self._name(index)} has an infinite label. Label it again "
-                    "or leave it out."
-                )
-            trained = np.isfinite(self.forces[rows])[self.force_mask[rows]]
-            if trained.any() and not trained.all():
-                raise LabelError(
-                    f"Configuration {self._name(index)} has forces that are not numbers (NaN) "
-                    "beside finite ones. Label it again or leave it out."
-                )
-            if not labelled[index]:
-                raise LabelError(
-                    f"Configuration {self._name(index)} has no energy and no forces, or they are "
-                    "NaN. Label it or leave it out."
-                )
-
-    def _name(self, index: int) -> str:
+    def describe(self, index: int) -> str:
+        """Return how messages name configuration ``index``: its place and its identifier."""
         return f"{index} ({self.identifier[index]!s})"
 
     def to_bytes(self) -> bytes:
@@ -525,7 +447,9 @@ def _origin_of(atoms: Atoms) -> Origin:
 
 
 def _labels_of(atoms: Atoms) -> dict[str, Any]:
-    results = dict(atoms.calc.results) if atoms.calc is not None else {}
+    # results of another geometry are no labels of this one
+    current = atoms.calc is not None and not atoms.calc.check_state(atoms)
+    results = dict(atoms.calc.results) if current else {}
     absent = np.full((len(atoms), 3), np.nan)
     energy = results.get("energy", np.nan)
     free_energy = results.get("free_energy", energy)

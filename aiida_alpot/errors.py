@@ -2,8 +2,8 @@
 """Exceptions of the package: one class for each remedy.
 
 Every message names the value that is wrong and says what to do about it. The command line prints
-the message alone and exits with :attr:`AlpotError.exit_status`; job parsers map the class name to an
-exit code of the AiiDA process.
+the message alone and exits with :attr:`AlpotError.exit_status`; the parsers of jobs map the class
+name to an exit code of the AiiDA process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class AlpotError(Exception):
 
 
 class InputFileError(AlpotError):
-    """A file is missing, unreadable, truncated or of the wrong format. Remedy: give another file."""
+    """A file is missing, unreadable, truncated or of the wrong format. Remedy: another file."""
 
     exit_status = 2
 
@@ -40,7 +40,7 @@ class SpeciesError(AlpotError):
 
 
 class GeometryError(AlpotError):
-    """Positions or cell are not usable (NaN, overlap, zero volume). Remedy: repair the structure."""
+    """Positions or cell are not usable (NaN, overlap, no volume). Remedy: repair them."""
 
     exit_status = 3
 
@@ -64,7 +64,7 @@ class EmptyDataError(AlpotError):
 
 
 class ActiveSetError(AlpotError):
-    """An active set does not belong to the potential. Remedy: build it again from the training set."""
+    """An active set does not belong to the potential. Remedy: build it again."""
 
     exit_status = 3
 

@@ -1,0 +1,53 @@
+# make demo   a campaign from start to finish: profile, daemon, copper with EMT, report.html
+# make test   the whole test suite
+# make lint   ruff, mypy
+# Everything lies below this folder: .venv, and an AIIDA_PATH of its own for each target.
+
+PYTHON ?= python3
+VENV   := $(CURDIR)/.venv
+BIN    := $(VENV)/bin
+DEMO   := $(CURDIR)/.demo
+TEST   := $(CURDIR)/.test
+RECIPE ?= workflows/01_copper_emt
+
+.PHONY: demo test lint gpaw-recipe docs system clean
+.DEFAULT_GOAL := demo
+
+# Names what the system lacks and how to get it, before anything else is done.
+system:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Python is missing. Install it: sudo apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "Python >= 3.10 is needed, $(PYTHON) is older. Install a newer one and call: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "The venv module is missing. Install it: sudo apt install python3-venv"; exit 1; }
+
+$(VENV)/installed: pyproject.toml | system
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@touch $@
+
+demo: $(VENV)/installed
+	@$(CURDIR)/.ci/with-profile $(DEMO) $(BIN) sh -c '\
+	  alpot run $(RECIPE)/campaign.yaml && alpot report --output report.html'
+	@echo "The report stands in report.html"
+
+test: $(VENV)/installed-tests
+	@mkdir -p $(TEST)
+	AIIDA_PATH=$(TEST) PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+gpaw-recipe: $(VENV)/installed
+	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\
+	  alpot run workflows/02_aluminium_gpaw/campaign.yaml && alpot report --output report-gpaw.html'
+
+lint: $(VENV)/installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO) $(CURDIR)/.demo-gpaw $(TEST) report.html report-gpaw.html
