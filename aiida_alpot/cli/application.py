@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""The command group ``alpot``: which commands there are, and how errors reach the user.
+
+Each command lies in a module of its own that is imported when the command is called. An error that the user
+can mend is one line on standard error and the exit status of its class; ``--debug`` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import aiida_alpot
+from aiida_alpot.errors import AlpotError
+
+_CAMPAIGN = "aiida_alpot.cli.campaign_commands"
+_FILES = "aiida_alpot.cli.file_commands"
+
+# name: (module, one line of help, section)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": (
+        f"{_CAMPAIGN}.init",
+        "Set up an AiiDA profile, a computer and the codes.",
+        "Campaigns",
+    ),
+    "doctor": (
+        f"{_CAMPAIGN}.doctor",
+        "Check profile, daemon and codes; name remedies.",
+        "Campaigns",
+    ),
+    "run": (f"{_CAMPAIGN}.run", "Submit a campaign file and watch it.", "Campaigns"),
+    "submit": (f"{_CAMPAIGN}.submit", "Submit a campaign file and return.", "Campaigns"),
+    "status": (f"{_CAMPAIGN}.status", "Show how far a campaign is.", "Campaigns"),
+    "watch": (f"{_CAMPAIGN}.watch", "Follow a campaign until it ends.", "Campaigns"),
+    "stop": (f"{_CAMPAIGN}.stop", "Stop a campaign cleanly.", "Campaigns"),
+    "report": (f"{_CAMPAIGN}.report", "Write one HTML file about a campaign.", "Campaigns"),
+    "export": (
+        f"{_CAMPAIGN}.export",
+        "Write potential, labels and provenance as files.",
+        "Campaigns",
+    ),
+    "why": (f"{_CAMPAIGN}.why", "Tell where each training configuration came from.", "Campaigns"),
+    "fit": (f"{_FILES}.fit", "Fit a potential to labelled configurations.", "Files"),
+    "evaluate": (f"{_FILES}.evaluate", "Energies, forces, stresses and errors.", "Files"),
+    "grade": (f"{_FILES}.grade", "Extrapolation grades of configurations.", "Files"),
+    "select": (f"{_FILES}.select", "Select the configurations worth labelling.", "Files"),
+    "sample": (f"{_FILES}.sample", "Run a sampler that stops on extrapolation.", "Files"),
+    "label": (f"{_FILES}.label", "Label configurations with an ASE calculator.", "Files"),
+    "properties": (f"{_FILES}.properties", "Compute properties of a material.", "Files"),
+    "convert": (f"{_FILES}.convert", "Convert between formats of configurations.", "Files"),
+}
+
+UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h: a bug, not a mistake of the user
+INTERRUPTED = 130
+
+
+class Application(click.Group):
+    """A group whose commands are imported on demand and whose errors are single lines."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands in the order in which help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command ``cmd_name``, or return None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, suggesting the nearest one for a name that does not exist."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(_unknown_command(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by section without importing any."""
+        for section in ("Campaigns", "Files"):
+            rows = [(name, line) for name, (_, line, where) in COMMANDS.items() if where == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = "alpot",
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; see :class:`click.Command`. Errors end it with one line."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in arguments[:1] or bool(os.environ.get("ALPOT_DEBUG"))
+        try:
+            result = super().main(arguments, prog_name, complete_var, False, **extra)
+        except (click.exceptions.Abort, KeyboardInterrupt):
+            _fail("interrupted.", INTERRUPTED)
+        except Exception as error:
+            if debug:
+                raise
+            _fail(*describe(error))
+        # outside standalone mode click hands back the status of ctx.exit()
+        status = result if isinstance(result, int) else 0
+        if standalone_mode or status:
+            sys.exit(status)
+        return result
+
+
+def describe(error: Exception) -> tuple[str, int]:
+    """Return the one line that is shown for ``error`` and the exit status."""
+    if isinstance(error, AlpotError):
+        return str(error), error.exit_status
+    if isinstance(error, click.ClickException):
+        return _describe_usage(error), error.exit_code
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        return f"Cannot access{where}: {error.strerror or error}.", 2
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"The Python package '{error.name}' is not installed. Install it with "
+            f"'pip install {error.name}', or everything with 'pip install aiida-alpot'.",
+            5,
+        )
+    return (
+        f"unexpected {type(error).__name__}: {error} This is a bug; 'alpot --debug ...' shows where.",
+        UNEXPECTED,
+    )
+
+
+def _describe_usage(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    ending = "" if message.endswith((".", "?")) else "."
+    return f"{message}{ending} See '{context.command_path} --help'."
+
+
+def _unknown_command(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else f" Commands: {', '.join(COMMANDS)}."
+    return f"There is no command '{name}'.{hint}"
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+@click.group(
+    cls=Application,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(aiida_alpot.__version__, "--version", message="alpot %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
+    """Train moment tensor potentials by active learning, with the provenance of every label.
+
+    A campaign goes from a YAML file to a validated potential: 'alpot init', then 'alpot run campaign.yaml'.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
