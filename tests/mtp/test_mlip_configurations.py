@@ -30,9 +30,9 @@ FOREIGN = """BEGIN_CFG
          4.0      0.0      0.0
          0.0      5.0      0.0
          1.0      0.0      6.0
- AtomData:  id type       direct_x       direct_y       direct_z           fx          fy          fz
-             1    1       0.000000       0.000000       0.000000     0.500000    0.000000   -1.000000
-             2    0       0.500000       0.500000       0.250000    -0.500000    0.000000    1.000000
+ AtomData:  id type     direct_x     direct_y     direct_z           fx          fy          fz
+             1    1     0.000000     0.000000     0.000000     0.500000    0.000000   -1.000000
+             2    0     0.500000     0.500000     0.250000    -0.500000    0.000000    1.000000
  Energy
         -7.25
  PlusStress:  xx          yy          zz          yz          xz          xy

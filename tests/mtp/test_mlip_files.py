@@ -122,7 +122,7 @@ def test_the_recorded_species_hold_no_equals_sign():
 def test_an_untrained_file_needs_permission():
     text = re.sub(r"\tradial_coeffs.*(?=alpha_moments_count)", "", FOREIGN, flags=re.DOTALL)
     text = text[: text.index("species_coeffs")]
-    with pytest.raises(InputFileError, match="no 'radial_coeffs'.*not trained"):
+    with pytest.raises(InputFileError, match=r"no 'radial_coeffs'.*not trained"):
         parse_potential(text, source="untrained.mtp")
     potential = parse_potential(text, allow_untrained=True)
     assert not potential.parameters.any()

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Errors of a potential against labels, in the units that papers quote.
+
+Energies per atom, forces per component, stress over its six components. The mean angle between the
+forces (Waters & Rondinelli) counts atoms whose labelled force is large enough to have a direction.
+Labels that are absent, and forces that the mask leaves out, do not enter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from ase.units import GPa
+
+from aiida_alpot.configurations import Configurations
+
+Array = np.ndarray
+SMALLEST_FORCE = 0.02
+"""Labelled forces up to this length, in eV/A, have no angle."""
+
+
+class Predictions(Protocol):
+    """What a potential predicts for a set: like the labels of ``Configurations``."""
+
+    @property
+    def energy(self) -> Array:
+        """(n,) eV."""
+
+    @property
+    def forces(self) -> Array:
+        """(n_atoms, 3) eV/A."""
+
+    @property
+    def stress(self) -> Array:
+        """(n, 6) eV/A^3, ASE's sign and order; NaN where the cell has no volume."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Root mean square and mean absolute errors over a set; NaN where nothing could be compared.
+
+    Parameters
+    ----------
+    n_configurations, n_atoms : int
+        Size of the set.
+    energy_rmse, energy_mae : float
+        meV/atom.
+    forces_rmse, forces_mae : float
+        eV/A, per component.
+    forces_angle : float
+        Mean angle between predicted and labelled forces, degrees.
+    stress_rmse, stress_mae : float
+        GPa, over the six components.
+    """
+
+    n_configurations: int
+    n_atoms: int
+    energy_rmse: float
+    energy_mae: float
+    forces_rmse: float
+    forces_mae: float
+    forces_angle: float
+    stress_rmse: float
+    stress_mae: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the errors as plain JSON; what could not be compared is None."""
+        return {
+            "n_configurations": self.n_configurations,
+            "n_atoms": self.n_atoms,
+            "energy": {
+                "rmse_meV_per_atom": _or_none(self.energy_rmse),
+                "mae_meV_per_atom": _or_none(self.energy_mae),
+            },
+            "forces": {
+                "rmse_eV_per_A": _or_none(self.forces_rmse),
+                "mae_eV_per_A": _or_none(self.forces_mae),
+                "mean_angle_deg": _or_none(self.forces_angle),
+            },
+            "stress": {
+                "rmse_GPa": _or_none(self.stress_rmse),
+                "mae_GPa": _or_none(self.stress_mae),
+            },
+        }
+
+
+def errors(reference: Configurations, prediction: Predictions) -> Errors:
+    """Compare predictions with the labels of a set.
+
+    Parameters
+    ----------
+    reference : Configurations
+        Labelled, in part or in full.
+    prediction : Predictions
+        Energies, forces and stresses of the same configurations in the same order, for instance an
+        ``Evaluation``.
+    """
+    energy = (prediction.energy - reference.energy) / np.maximum(reference.n_atoms, 1) * 1e3
+    trusted = reference.force_mask & np.isfinite(reference.forces).all(axis=1)
+    forces, labels = prediction.forces[trusted], reference.forces[trusted]
+    stress = (prediction.stress - reference.stress) / GPa
+    return Errors(
+        len(reference),
+        len(reference.numbers),
+        *_rmse_and_mae(energy),
+        *_rmse_and_mae(forces - labels),
+        _mean_angle(forces, labels),
+        *_rmse_and_mae(stress),
+    )
+
+
+def _rmse_and_mae(difference: Array) -> tuple[float, float]:
+    known = difference[np.isfinite(difference)]
+    if not known.size:
+        return math.nan, math.nan
+    return float(np.sqrt(np.mean(known**2))), float(np.mean(np.abs(known)))
+
+
+def _mean_angle(forces: Array, labels: Array) -> float:
+    """Return the mean of the angles in degrees; a prediction of exactly zero counts as 90."""
+    length = np.linalg.norm(labels, axis=1)
+    forces, labels, length = (
+        values[length > SMALLEST_FORCE] for values in (forces, labels, length)
+    )
+    if not len(length):
+        return math.nan
+    predicted_length = np.linalg.norm(forces, axis=1)
+    scale = np.where(predicted_length > 0.0, predicted_length, 1.0) * length
+    cosine = np.einsum("ij,ij->i", forces, labels) / scale
+    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
