@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What a sampler is: something that yields frames, one after the other.
+
+The frames go to :func:`aiida_alpot.sampling.driver.run_sampler`, which grades, records and stops,
+so that a sampler holds nothing but its method. The contract, tested for any sampler by
+:class:`aiida_alpot.testing.samplers.SamplerContract`:
+
+- the start is copied, never changed;
+- when a frame is yielded, ``frame.atoms.calc.results`` belong to just that geometry;
+- steps count from 0 (the start itself) upwards in each chain;
+- all randomness comes from the generator that is passed in;
+- the last frame of a chain says how the chain ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from ase import Atoms
+
+
+class Ending(NamedTuple):
+    """How a sampler ended a chain by itself.
+
+    ``kind`` is one of ``finished`` (all steps done), ``converged`` and ``unconverged`` (all steps
+    done without reaching the criterion); ``reason`` says it in words, with numbers.
+    """
+
+    kind: str
+    reason: str
+
+
+class Frame(NamedTuple):
+    """One geometry of a chain.
+
+    ``atoms`` is the sampler's own object and changes with the next frame: copy what is kept.
+    ``chain`` is the index of the start; ``step`` counts from 0; ``ending`` is set on the last frame
+    only.
+    """
+
+    atoms: Atoms
+    chain: int
+    step: int
+    ending: Ending | None = None
+
+
+class Sampler(Protocol):
+    """Explore from one or several starts.
+
+    ``joint`` is true where the chains depend on one another (a band, a population): then the driver
+    hands over all starts at once, otherwise it starts each chain alone with a generator of its own.
+    """
+
+    joint: ClassVar[bool]
+
+    @property
+    def settings(self) -> Any:
+        """The frozen dataclass of settings the sampler was made with."""
+        ...
+
+    def frames(
+        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        """Yield the frames of every chain, the start first."""
+        ...

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""The one driver: iterate over the frames of a sampler, grade, record, stop.
+
+The grade of a frame is read from ``calculator.results["grade"]``, where the calculator of a moment
+tensor potential with an active set puts it; a calculator that gives none explores ungraded. Every
+chain ends with a :class:`Stop`: its sampler is through, or a condition held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculatorError
+
+from aiida_alpot.configuration_checks import check_geometry
+from aiida_alpot.configurations import Configurations, Origin
+from aiida_alpot.errors import GeometryError, SettingError
+from aiida_alpot.sampling.base import Frame, Sampler
+from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
+from aiida_alpot.sampling.stopping import (
+    ENDINGS,
+    Observation,
+    Stop,
+    StopCondition,
+    StopRules,
+    kinetic_temperature,
+)
+
+
+@dataclass(frozen=True)
+class ChainResult:
+    """How one chain went.
+
+    Parameters
+    ----------
+    chain : str
+        Identifier of its start.
+    steps : int
+        Last step reached; the start is step 0.
+    frames : int
+        Frames seen, the start included.
+    graded : int
+        Frames that carried a grade.
+    kept : int
+        Frames recorded.
+    stop, reason : str
+        Kind of :class:`~aiida_alpot.sampling.stopping.Stop`, and the reason in words.
+    completed : bool
+        Whether the chain ran its whole length.
+    largest_grade : float
+        NaN where nothing graded.
+    final_temperature : float
+        Kinetic temperature of the last frame, K.
+    final_volume : float
+        Volume of the last cell, A^3; NaN without one.
+    final_energy : float
+        Energy of the last frame, eV.
+    """
+
+    chain: str
+    steps: int
+    frames: int
+    graded: int
+    kept: int
+    stop: str
+    reason: str
+    completed: bool
+    largest_grade: float
+    final_temperature: float
+    final_volume: float
+    final_energy: float
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """The chains in the order of their starts, and the recorded frames in that order.
+
+    ``frames`` has no labels; origins and grades are filled in.
+    """
+
+    chains: tuple[ChainResult, ...]
+    frames: Configurations
+
+
+def run_sampler(
+    sampler: Sampler,
+    starts: Sequence[Atoms],
+    calculator: Any,
+    *,
+    rng: np.random.Generator,
+    stop_rules: StopRules | None = None,
+    record_rules: RecordRules | None = None,
+    name: str = "sampler",
+    turn: int = 0,
+) -> SampleResult:
+    """Run every chain of ``sampler`` to its end or to a stop, and keep the frames worth a label.
+
+    Chains that do not depend on one another get a generator each, spawned from ``rng``: how far one
+    runs does not change another.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        Made by :func:`aiida_alpot.sampling.registry.make_sampler` or any object of the protocol.
+    starts : sequence of Atoms
+        One chain each, named by ``atoms.info["identifier"]`` or by a running number; not changed.
+    calculator : ASE calculator
+        With ``results["grade"]`` to be graded.
+    rng : numpy.random.Generator
+        Source of all randomness.
+    stop_rules, record_rules : StopRules, RecordRules
+        The defaults of their classes by default.
+    name, turn : str, int
+        Go into the origin of each frame.
+
+    Returns
+    -------
+    SampleResult
+
+    Raises
+    ------
+    EmptyDataError
+        If there is no start.
+    GeometryError
+        If a start is not a usable structure or two of its atoms overlap.
+    SettingError
+        If the thresholds are out of order, or two starts have one name.
+    """
+    stop_rules = stop_rules or StopRules()
+    record_rules = record_rules or RecordRules()
+    _check_thresholds(stop_rules, record_rules)
+    names = _name_chains(starts)
+    check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
+    chains = [_Chain(one, stop_rules.conditions(), Recorder(record_rules)) for one in names]
+    if sampler.joint:
+        _drive(sampler.frames(starts, calculator, rng), chains, calculator)
+    else:
+        for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
+            _drive(sampler.frames([start], calculator, generator), [chain], calculator)
+    return _collect(chains, name=name, turn=turn)
+
+
+@dataclass
+class _Chain:
+    """What the driver knows of a chain while it runs."""
+
+    name: str
+    conditions: list[StopCondition]
+    recorder: Recorder
+    frames: int = 0
+    graded: int = 0
+    largest_grade: float = math.nan
+    stop: Stop | None = None
+    last: Observation | None = None
+    final: dict[str, float] = field(default_factory=dict)
+
+    def observe(self, frame: Frame, results: dict[str, Any]) -> None:
+        """Record the frame and find out whether the chain ends with it."""
+        grade = float(results.get("grade", math.nan))
+        energy = float(results.get("energy", math.nan))
+        seen = Observation(frame.atoms, frame.step, energy, results["forces"], grade)
+        self.frames += 1
+        if not math.isnan(grade):
+            self.graded += 1
+            self.largest_grade = float(np.fmax(self.largest_grade, grade))
+        checks = (condition(seen) for condition in self.conditions)
+        self.stop = next((stop for stop in checks if stop is not None), None)
+        # a frame that cannot be labelled is not worth keeping
+        if self.stop is None or self.stop.kind not in ("not_finite", "collision"):
+            breaking = self.stop is not None and self.stop.kind == "gamma_break"
+            self.recorder.offer(frame.atoms, frame.step, grade, breaking=breaking)
+        if self.stop is None and frame.ending is not None:
+            self.stop = Stop(*frame.ending)
+        self.last = seen
+        if self.stop is not None:
+            self.close()
+
+    def fail(self, error: Exception) -> None:
+        """End the chain with the failure of its calculator."""
+        step = self.last.step + 1 if self.last else 0
+        text = " ".join(str(error).split())
+        self.stop = Stop("calculator", f"no result at step {step}: {type(error).__name__}: {text}")
+        self.close()
+
+    def close(self) -> None:
+        """Remember the state of the last frame, which its sampler is free to change afterwards."""
+        if self.last is None:
+            return
+        atoms = self.last.atoms
+        has_volume = bool(atoms.pbc.all()) and atoms.cell.rank == 3
+        self.final = {
+            "final_temperature": kinetic_temperature(atoms),
+            "final_volume": float(atoms.get_volume()) if has_volume else math.nan,
+            "final_energy": self.last.energy,
+        }
+
+    def result(self) -> ChainResult:
+        stop = self.stop or Stop("finished", "the sampler yielded no more frames")
+        nothing = dict.fromkeys(("final_temperature", "final_volume", "final_energy"), math.nan)
+        return ChainResult(
+            chain=self.name,
+            steps=self.last.step if self.last else 0,
+            frames=self.frames,
+            graded=self.graded,
+            kept=len(self.recorder.frames),
+            stop=stop.kind,
+            reason=stop.reason,
+            completed=stop.kind in ENDINGS,
+            largest_grade=self.largest_grade,
+            **(nothing | self.final),
+        )
+
+
+def _drive(frames: Iterator[Frame], chains: Sequence[_Chain], calculator: Any) -> None:
+    """Hand each frame to its chain until the sampler or every chain has ended."""
+    try:
+        for frame in frames:
+            chain = chains[frame.chain]
+            if chain.stop is None:
+                chain.observe(frame, frame.atoms.calc.results)
+            if all(one.stop is not None for one in chains):
+                break
+    except (CalculatorError, GeometryError, ArithmeticError, np.linalg.LinAlgError) as error:
+        _fail_all(chains, error)
+    except ValueError as error:
+        # calculators choke on broken positions in many ways; anything else is a fault of ours
+        if not _left_finite_numbers(chains):
+            raise
+        _fail_all(chains, error)
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+    for chain in chains:
+        if chain.stop is None:
+            chain.close()
+
+
+def _fail_all(chains: Sequence[_Chain], error: Exception) -> None:
+    for chain in chains:
+        if chain.stop is None:
+            chain.fail(error)
+
+
+def _left_finite_numbers(chains: Sequence[_Chain]) -> bool:
+    lasts = [chain.last for chain in chains if chain.stop is None and chain.last is not None]
+    return any(
+        not (np.isfinite(last.atoms.positions).all() and np.isfinite(last.atoms.cell.array).all())
+        for last in lasts
+    )
+
+
+def _check_thresholds(stop_rules: StopRules, record_rules: RecordRules) -> None:
+    gamma_break, gamma_select = stop_rules.gamma_break, record_rules.gamma_select
+    if gamma_break is not None and gamma_break < gamma_select:
+        raise SettingError(
+            f"gamma_break ({gamma_break:g}) is below gamma_select ({gamma_select:g}); a chain "
+            "would stop before anything is kept. Raise gamma_break or lower gamma_select."
+        )
+
+
+def _name_chains(starts: Sequence[Atoms]) -> list[str]:
+    names = [str(start.info.get("identifier", index)) for index, start in enumerate(starts)]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError(
+                f"Two starts have the identifier {name!r}; chains are told apart by it. Rename one."
+            )
+    return names
+
+
+def _bare(starts: Sequence[Atoms]) -> list[Atoms]:
+    """Return the starts without calculators, whose results do not matter here."""
+    return [
+        Atoms(numbers=one.numbers, positions=one.positions, cell=one.cell, pbc=one.pbc)
+        for one in starts
+    ]
+
+
+def _collect(chains: Sequence[_Chain], *, name: str, turn: int) -> SampleResult:
+    kept: list[tuple[str, KeptFrame]] = [
+        (chain.name, frame) for chain in chains for frame in chain.recorder.frames
+    ]
+    frames = Configurations.from_atoms(
+        [frame.atoms for _, frame in kept],
+        identifiers=[f"turn_{turn:03d}/{name}/{chain}/{frame.step:06d}" for chain, frame in kept],
+        origins=[Origin(turn, name, chain, frame.step, frame.grade) for chain, frame in kept],
+    )
+    return SampleResult(tuple(chain.result() for chain in chains), frames)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Molecular dynamics at constant energy, temperature, or temperature and pressure.
+
+The integrators are ASE's: velocity Verlet (nve), Langevin with a fixed centre of mass or stochastic
+velocity rescaling (nvt; Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007)), and
+Langevin dynamics of atoms and cell (npt; Quigley and Probert, J. Chem. Phys. 120, 11432 (2004),
+with the BAOAB splitting of Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013)). The
+temperature may follow a ramp, linear in the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from ase import Atoms, units
+from ase.constraints import FixCom
+from ase.md.bussi import Bussi
+from ase.md.langevin import Langevin
+from ase.md.langevinbaoab import LangevinBAOAB
+from ase.md.md import MolecularDynamics as Integrator
+from ase.md.verlet import VelocityVerlet
+
+from aiida_alpot.errors import GeometryError
+from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.settings import require, required_setting, setting
+
+# The keys of a campaign file carry their units.
+# ruff: noqa: N815
+
+
+@dataclass(frozen=True)
+class MolecularDynamicsSettings:
+    """Settings of :class:`MolecularDynamics`."""
+
+    temperature_K: float | tuple[float, float] = required_setting(
+        "Temperature, K, or a ramp [first, last], linear over the steps. For nve, at which "
+        "velocities are drawn."
+    )
+    steps: int = required_setting("Number of time steps.")
+    ensemble: Literal["nvt", "npt", "nve"] = setting(
+        "nvt", "What is kept constant: nvt (temperature), npt (and pressure) or nve (energy)."
+    )
+    timestep_fs: float = setting(2.0, "Time step, fs.")
+    thermostat: Literal["langevin", "bussi"] = setting(
+        "langevin", "Thermostat of nvt: langevin, or bussi (stochastic velocity rescaling)."
+    )
+    thermostat_time_fs: float = setting(
+        100.0, "Relaxation time of the thermostat, fs: the inverse of the Langevin friction."
+    )
+    pressure_GPa: float = setting(0.0, "External pressure of npt, GPa.")
+    cell: Literal["isotropic", "flexible"] = setting(
+        "isotropic", "How the cell of npt changes: isotropic (volume only) or flexible (shape too)."
+    )
+    barostat_time_fs: float = setting(300.0, "Period and relaxation time of the cell of npt, fs.")
+    bulk_modulus_GPa: float = setting(
+        100.0,
+        "Rough bulk modulus, GPa, from which npt sets the mass of the cell; it changes how fast "
+        "the cell responds, not where it settles.",
+    )
+
+    def __post_init__(self) -> None:
+        first, last = self.ramp
+        require(first > 0 and last > 0, "temperature_K", self.temperature_K, "above 0 K")
+        require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
+        for name in (
+            "timestep_fs",
+            "thermostat_time_fs",
+            "barostat_time_fs",
+            "bulk_modulus_GPa",
+        ):
+            require(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
+
+    @property
+    def ramp(self) -> tuple[float, float]:
+        """First and last temperature, K."""
+        if isinstance(self.temperature_K, tuple):
+            return self.temperature_K
+        return self.temperature_K, self.temperature_K
+
+
+class LangevinOfAtomsAndCell(LangevinBAOAB):
+    """ASE's integrator with the drag that a flexible cell exerts on the velocities set right.
+
+    Eq. (5b) of Quigley and Probert has the trace of the cell momentum times the identity; ASE 3.29
+    adds the trace to the off-diagonal elements too.
+    """
+
+    def _barostat_BAOAB_OU_gamma_mod(self) -> Any:  # noqa: N802 - the name in ASE
+        if self.hydrostatic:
+            return super()._barostat_BAOAB_OU_gamma_mod()
+        dilation = np.trace(self.p_eps) / self.Ndof
+        return (self.p_eps + dilation * np.identity(3)) / self.barostat_mass
+
+
+class MolecularDynamics:
+    """Follow the equations of motion from each start, with velocities drawn anew.
+
+    Velocities are drawn from the Maxwell-Boltzmann distribution at the first temperature, without
+    net momentum. Frames: the start (step 0) and every time step.
+    """
+
+    joint: ClassVar[bool] = False
+
+    def __init__(self, settings: MolecularDynamicsSettings) -> None:
+        self.settings = settings
+
+    def __str__(self) -> str:
+        given = self.settings
+        first, last = given.ramp
+        temperature = f"{first:g} K" if first == last else f"{first:g} to {last:g} K"
+        details = {
+            "nve": "",
+            "nvt": f", {given.thermostat} thermostat",
+            "npt": f", {given.pressure_GPa:g} GPa, {given.cell} cell",
+        }[given.ensemble]
+        return (
+            f"{given.ensemble} molecular dynamics at {temperature}{details}: "
+            f"{given.steps} steps of {given.timestep_fs:g} fs"
+        )
+
+    def frames(
+        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        """Yield the start and each time step of one chain after the other.
+
+        Raises
+        ------
+        GeometryError
+            If the ensemble is npt and a start is not periodic in three directions.
+        """
+        for chain, start in enumerate(starts):
+            yield from self._run(chain, start, calculator, rng)
+
+    def _run(
+        self, chain: int, start: Atoms, calculator: Any, rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        given = self.settings
+        atoms = prepare_start(start, calculator)
+        if given.ensemble == "nvt" and given.thermostat == "langevin" and not atoms.constraints:
+            atoms.set_constraint(FixCom())
+        draw_velocities(atoms, given.ramp[0], rng)
+        integrator = self._make_integrator(atoms, rng)
+        set_temperature = _temperature_setter(integrator)
+        first, last = given.ramp
+        for step, through in enumerate(integrator.irun(given.steps)):
+            ending = Ending("finished", f"all {given.steps} steps done") if through else None
+            yield Frame(atoms, chain, step, ending)
+            if first != last:
+                set_temperature(first + (last - first) * (step + 1) / given.steps)
+
+    def _make_integrator(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
+        given = self.settings
+        timestep = given.timestep_fs * units.fs
+        temperature = given.ramp[0]
+        thermostat_time = given.thermostat_time_fs * units.fs
+        if given.ensemble == "nve":
+            return VelocityVerlet(atoms, timestep)
+        if given.ensemble == "npt":
+            return self._make_barostat(atoms, rng)
+        if given.thermostat == "bussi":
+            return Bussi(atoms, timestep, temperature, thermostat_time, rng=rng)
+        return Langevin(
+            atoms,
+            timestep,
+            temperature_K=temperature,
+            friction=1 / thermostat_time,
+            fixcm=False,  # the constraint FixCom does it, and samples the right distribution
+            rng=rng,
+        )
+
+    def _make_barostat(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
+        given = self.settings
+        if not atoms.pbc.all() or atoms.cell.rank < 3:
+            raise GeometryError(
+                f"The start {atoms.info.get('identifier', '')!s} is not periodic in three "
+                "directions; npt needs a cell with a volume. Use nvt."
+            )
+        isotropic = given.cell == "isotropic"
+        period = given.barostat_time_fs * units.fs
+        # a uniform strain x of each edge obeys W x'' = -9 V B x (-3 V B x for each of the three
+        # diagonal strains of a flexible cell), which has this period
+        stiffness = (
+            (9 if isotropic else 3) * atoms.get_volume() * given.bulk_modulus_GPa * units.GPa
+        )
+        return LangevinOfAtomsAndCell(
+            atoms,
+            given.timestep_fs * units.fs,
+            temperature_K=given.ramp[0],
+            externalstress=-given.pressure_GPa * units.GPa,
+            hydrostatic=isotropic,
+            T_tau=given.thermostat_time_fs * units.fs,
+            P_tau=period,
+            P_mass=stiffness * (period / (2 * np.pi)) ** 2,
+            rng=rng,
+        )
+
+
+def prepare_start(start: Atoms, calculator: Any) -> Atoms:
+    """Return a copy of ``start`` that uses ``calculator``."""
+    atoms = start.copy()
+    atoms.calc = calculator
+    return atoms
+
+
+def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:
+    """Draw Maxwell-Boltzmann velocities at ``temperature_K``, without net momentum."""
+    masses = atoms.get_masses()[:, None]
+    spread = np.sqrt(masses * units.kB * temperature_K)
+    momenta = spread * rng.standard_normal((len(atoms), 3))
+    momenta -= masses * momenta.sum(axis=0) / masses.sum()
+    atoms.set_momenta(momenta)
+
+
+def _temperature_setter(integrator: Integrator) -> Callable[[float], None]:
+    if isinstance(integrator, Bussi):
+
+        def set_target(temperature: float) -> None:
+            integrator.temp = temperature * units.kB
+            integrator.target_kinetic_energy = 0.5 * integrator.temp * integrator.ndof
+
+        return set_target
+    if isinstance(integrator, VelocityVerlet):
+        return lambda temperature: None
+    return lambda temperature: integrator.set_temperature(temperature_K=temperature)

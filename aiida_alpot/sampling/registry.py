@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The samplers by name, and how they are made from plain settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida_alpot.errors import SettingError
+from aiida_alpot.sampling.base import Sampler
+from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
+from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
+from aiida_alpot.sampling.settings import make_settings
+
+SAMPLERS: dict[str, tuple[type, type]] = {
+    "molecular_dynamics": (MolecularDynamics, MolecularDynamicsSettings),
+    "relaxation": (Relaxation, RelaxationSettings),
+}
+"""Name in a campaign file: (the sampler, the frozen dataclass of its settings)."""
+
+
+def make_sampler(kind: str, settings: Mapping[str, Any]) -> Sampler:
+    """Return the sampler ``kind`` with plain ``settings``, as they stand in a campaign file.
+
+    Raises
+    ------
+    SettingError
+        If the kind or a key is unknown, a key is missing, or a value is of the wrong type or out of
+        range; the message says what is allowed.
+    """
+    if kind not in SAMPLERS:
+        raise SettingError(f"Unknown sampler {kind!r}; allowed are {', '.join(SAMPLERS)}.")
+    sampler, settings_class = SAMPLERS[kind]
+    made: Sampler = sampler(make_settings(settings_class, settings, owner=f"sampler '{kind}'"))
+    return made
+
+
+def describe(kind: str, settings: Mapping[str, Any]) -> str:
+    """Return in one sentence what the sampler will do, for a dry run."""
+    return str(make_sampler(kind, settings))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Relaxation of positions, and of the cell under pressure, by ASE's optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from ase import Atoms, units
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS, FIRE, LBFGS
+
+from aiida_alpot.errors import GeometryError
+from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.settings import require, setting
+
+# The keys of a campaign file carry their units.
+# ruff: noqa: N815
+
+OPTIMIZERS = {"BFGS": BFGS, "LBFGS": LBFGS, "FIRE": FIRE}
+
+
+@dataclass(frozen=True)
+class RelaxationSettings:
+    """Settings of :class:`Relaxation`."""
+
+    steps: int = setting(200, "Most steps of the optimiser.")
+    fmax: float = setting(
+        0.01,
+        "Largest force on an atom at which the relaxation has converged, eV/A; of a cell, its "
+        "generalised forces (the virial, in eV) must be below this too.",
+    )
+    cell: Literal["fixed", "isotropic", "flexible"] = setting(
+        "fixed", "How the cell changes: fixed, isotropic (volume only) or flexible (shape too)."
+    )
+    pressure_GPa: float = setting(0.0, "External pressure on a cell that changes, GPa.")
+    optimizer: Literal["BFGS", "LBFGS", "FIRE"] = setting("BFGS", "Name of the ASE optimiser.")
+    max_step: float = setting(0.1, "Longest step of an atom, A.")
+
+    def __post_init__(self) -> None:
+        require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
+        require(self.fmax > 0, "fmax", self.fmax, "a positive number")
+        require(self.max_step > 0, "max_step", self.max_step, "a positive number")
+        require(
+            self.cell != "fixed" or self.pressure_GPa == 0,
+            "pressure_GPa",
+            self.pressure_GPa,
+            "0 for a fixed cell; choose cell isotropic or flexible",
+        )
+
+
+class Relaxation:
+    """Go downhill in energy or enthalpy from each start; frames are the optimiser's steps."""
+
+    joint: ClassVar[bool] = False
+
+    def __init__(self, settings: RelaxationSettings) -> None:
+        self.settings = settings
+
+    def __str__(self) -> str:
+        given = self.settings
+        what = {
+            "fixed": "positions",
+            "isotropic": f"positions and volume at {given.pressure_GPa:g} GPa",
+            "flexible": f"positions and cell at {given.pressure_GPa:g} GPa",
+        }[given.cell]
+        return (
+            f"relaxation of {what} by {given.optimizer} to {given.fmax:g} eV/A: "
+            f"at most {given.steps} steps"
+        )
+
+    def frames(
+        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        """Yield the start and each step of one chain after the other; nothing here is random.
+
+        Raises
+        ------
+        GeometryError
+            If the cell shall relax and a start is not periodic in three directions.
+        """
+        for chain, start in enumerate(starts):
+            yield from self._run(chain, prepare_start(start, calculator))
+
+    def _run(self, chain: int, atoms: Atoms) -> Iterator[Frame]:
+        given = self.settings
+        moved = self._with_cell(atoms)
+        optimizer = OPTIMIZERS[given.optimizer](moved, logfile=None, maxstep=given.max_step)
+        for step, converged in enumerate(optimizer.irun(fmax=given.fmax, steps=given.steps)):
+            ending = None
+            if converged:
+                ending = Ending("converged", f"forces below {given.fmax:g} eV/A after {step} steps")
+            elif step == given.steps:
+                ending = Ending(
+                    "unconverged",
+                    f"largest force {_largest_force(moved):.3g} eV/A > {given.fmax:g} "
+                    f"after all {step} steps",
+                )
+            yield Frame(atoms, chain, step, ending)
+
+    def _with_cell(self, atoms: Atoms) -> Any:
+        given = self.settings
+        if given.cell == "fixed":
+            return atoms
+        if not atoms.pbc.all() or atoms.cell.rank < 3:
+            raise GeometryError(
+                f"The start {atoms.info.get('identifier', '')!s} is not periodic in three "
+                "directions; its cell cannot relax. Choose cell: fixed."
+            )
+        return FrechetCellFilter(
+            atoms,
+            hydrostatic_strain=given.cell == "isotropic",
+            scalar_pressure=given.pressure_GPa * units.GPa,
+        )
+
+
+def _largest_force(moved: Any) -> float:
+    return float(np.linalg.norm(moved.get_forces(), axis=1).max())
