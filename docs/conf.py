@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""Sphinx settings: `make docs`."""
+
+import aiida_alpot
+
+project = "aiida-alpot"
+author = "The aiida-alpot developers"
+version = release = aiida_alpot.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
