@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The job ``sample``: explore from the starts, keep the frames that are worth a label."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.jobs.calculators import load_calculator
+from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.sampling.driver import run_sampler
+from aiida_alpot.sampling.recording import RecordRules
+from aiida_alpot.sampling.registry import make_sampler
+from aiida_alpot.sampling.settings import make_settings
+from aiida_alpot.sampling.stopping import StopRules
+
+CANDIDATES_FILE = "candidates.npz"
+
+
+@dataclass(frozen=True)
+class SampleRequest(Request):
+    """Keys of the request.
+
+    Parameters
+    ----------
+    calculator : dict
+        See :mod:`aiida_alpot.jobs.calculators`.
+    sampler : dict
+        ``kind`` and the settings of that sampler.
+    starts : str
+        File of the starts; their identifiers name the chains.
+    name : str
+        Name of the sampler in the origin of each frame.
+    turn, seed, threads : int
+        Turn of the campaign, seed of all randomness, number of threads.
+    gamma_select, gamma_break : float
+        Grade above which a frame is kept, and beyond which its chain stops.
+    max_frames, record_every : int
+        Most frames kept of one chain; see :class:`~aiida_alpot.sampling.recording.RecordRules`.
+    limits : dict
+        The other keys of :class:`~aiida_alpot.sampling.stopping.StopRules`.
+    """
+
+    calculator: dict[str, Any]
+    sampler: dict[str, Any]
+    starts: str
+    name: str = "sample"
+    turn: int = 0
+    seed: int = 0
+    threads: int = 1
+    gamma_select: float = 2.0
+    gamma_break: float | None = 10.0
+    max_frames: int = 50
+    record_every: int = 10
+    limits: dict[str, Any] = field(default_factory=dict)
+
+
+REQUEST = SampleRequest
+
+
+def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
+    """Run the chains and write ``candidates.npz``; return how each chain went.
+
+    Raises
+    ------
+    AlpotError
+        If the request, a file or a start is not usable; nothing has been run then.
+    """
+    sampler = make_sampler_of(request.sampler)
+    stop_rules, record_rules = make_rules(request)
+    if request.seed < 0:
+        raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
+    starts = list(Configurations.load(file_in(folder, request.starts)))
+    result = run_sampler(
+        sampler,
+        starts,
+        load_calculator(request.calculator, folder),
+        rng=np.random.default_rng(request.seed),
+        stop_rules=stop_rules,
+        record_rules=record_rules,
+        name=request.name,
+        turn=request.turn,
+    )
+    result.frames.save(folder / CANDIDATES_FILE)
+    return {
+        "chains": [dataclasses.asdict(chain) for chain in result.chains],
+        "n_candidates": len(result.frames),
+    }
+
+
+def make_sampler_of(content: Mapping[str, Any]) -> Any:
+    """Return the sampler of a request: ``kind`` and its settings in one mapping.
+
+    Raises
+    ------
+    SettingError
+        If there is no kind, or a setting is wrong.
+    """
+    if "kind" not in content:
+        raise SettingError("The sampler lacks the key 'kind'.")
+    settings = {key: value for key, value in content.items() if key != "kind"}
+    return make_sampler(str(content["kind"]), settings)
+
+
+def make_rules(request: SampleRequest) -> tuple[StopRules, RecordRules]:
+    """Return when chains stop and what is kept, with the thresholds of the request."""
+    if "gamma_break" in request.limits:
+        raise SettingError("'gamma_break' stands beside 'limits' in the request, not within.")
+    limits = {**request.limits, "gamma_break": request.gamma_break}
+    stop_rules: StopRules = make_settings(StopRules, limits, owner="limits")
+    record_rules = RecordRules(
+        gamma_select=request.gamma_select,
+        every=request.record_every,
+        max_frames=request.max_frames,
+    )
+    return stop_rules, record_rules
