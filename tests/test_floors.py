@@ -16,7 +16,7 @@ FLOORS = {
     "errors": 0,
     "configurations": 0,
     "configuration_checks": 0,
-    "level_of_theory": 0,
+    "level_of_theory": 2,
     "neighbors": 0,
     "mtp": 1,
     "fitting": 1,

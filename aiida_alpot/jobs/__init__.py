@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""PLACEHOLDER jobs."""
+"""The jobs: files in, files out, without AiiDA.
+
+Each job is a verb of the command ``alpot``, run in a folder that holds ``request.json`` and the
+files it names; it writes ``result.json`` and its files there. A folder fetched from a cluster runs
+again by hand with ``alpot VERB --request request.json``. :mod:`.run` dispatches, :mod:`.requests`
+checks and writes JSON, and each other module is one job: a frozen dataclass of its keys and a
+function ``run``.
+"""

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: MIT
 """Requests and results: how a job is asked for and how it answers, as plain JSON.
 
-A request is ``{"schema": 1, "job": VERB, ...}``. Each job module defines a frozen dataclass of its keys,
-a subclass of :class:`Request`; :func:`parse_request` checks names and types, so that a wrong request fails
-before anything expensive starts. File names in a request are relative to its folder and may not leave it.
+A request is ``{"schema": 1, "job": VERB, ...}``. Each job module defines a frozen dataclass of its
+keys, a subclass of :class:`Request`; :func:`parse_request` checks names and types, so that a wrong
+request fails before anything expensive starts. File names in a request are relative to its folder
+and may not leave it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from aiida_alpot.errors import InputFileError, SettingError
 
@@ -43,8 +47,8 @@ def parse_request(cls: type[RequestType], content: Mapping[str, Any]) -> Request
     keys = {key: value for key, value in content.items() if key not in ("schema", "job")}
     if content.get("schema", SCHEMA) != SCHEMA:
         raise SettingError(
-            f"The request has schema {content['schema']}, this version reads {SCHEMA}. Use the same "
-            "version of aiida-alpot on both sides."
+            f"The request has schema {content['schema']}, this version reads {SCHEMA}. Use the "
+            "same version of aiida-alpot on both sides."
         )
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in keys:
@@ -75,10 +79,15 @@ def read_request(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputFileError
-        If the file is missing or is not a JSON object.
+        If the file is missing, is not a JSON object, or has a key twice or a number that is not
+        finite.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_without_repeated_keys,
+            parse_constant=_refuse_constant,
+        )
     except OSError as error:
         raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
@@ -96,6 +105,8 @@ def file_in(folder: Path, name: str) -> Path:
     InputFileError
         If the name leads out of the folder or there is no such file.
     """
+    if "\0" in name:
+        raise InputFileError(f"The request names the file {name!r}, which is no file name.")
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise InputFileError(f"The file {name!r} of the request lies outside its folder.")
@@ -114,9 +125,7 @@ def write_result(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def to_plain_json(value: Any) -> Any:
-    """Return dataclasses, arrays and NumPy scalars as plain JSON; NaN and infinities become null."""
-    import numpy as np
-
+    """Return dataclasses, arrays and NumPy scalars as plain JSON; NaN and infinity become null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_plain_json(dataclasses.asdict(value))
     if isinstance(value, Mapping):
@@ -127,42 +136,77 @@ def to_plain_json(value: Any) -> Any:
         return to_plain_json(value.tolist())
     if isinstance(value, np.generic):
         return to_plain_json(value.item())
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key '{max(keys, key=keys.count)}' stands twice")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def _matches(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
+    """Whether a JSON value has the type of a field: text, numbers, lists, mappings, unions."""
+    origin = typing.get_origin(hint) or hint
     arguments = typing.get_args(hint)
     if hint is Any:
         return True
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         return any(_matches(value, argument) for argument in arguments)
     if origin is typing.Literal:
-        return value in arguments
-    if origin is tuple:
-        return isinstance(value, (list, tuple)) and all(_matches(v, arguments[0]) for v in value)
-    if origin in (dict, Mapping) or hint in (dict, Mapping):
-        return isinstance(value, Mapping) and (
-            not arguments or all(_matches(item, arguments[1]) for item in value.values())
+        return value in arguments and type(value) in {type(choice) for choice in arguments}
+    if origin in _LISTS:
+        return isinstance(value, (list, tuple)) and _items_match(value, arguments)
+    if origin in (dict, Mapping):
+        values = arguments[1] if arguments else Any
+        return isinstance(value, Mapping) and all(_matches(v, values) for v in value.values())
+    if origin in (int, float):
+        numbers = (int,) if origin is int else (int, float)
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    return isinstance(value, type(None) if hint is None else origin)
+
+
+def _items_match(value: Sequence[Any], arguments: tuple[Any, ...]) -> bool:
+    if _is_fixed_length(arguments):
+        return len(value) == len(arguments) and all(
+            _matches(item, argument) for item, argument in zip(value, arguments, strict=True)
         )
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint is type(None):
-        return value is None
-    return isinstance(value, hint)
+    return all(_matches(item, arguments[0]) for item in value) if arguments else True
+
+
+def _is_fixed_length(arguments: tuple[Any, ...]) -> bool:
+    return len(arguments) > 1 and arguments[-1] is not ...
 
 
 def _convert(value: Any, hint: Any) -> Any:
-    if typing.get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(value)
-    if hint is float and isinstance(value, int):
-        return float(value)
-    return value
+    """Return a value that matches ``hint`` with lists as tuples and whole numbers as floats."""
+    origin = typing.get_origin(hint) or hint
+    arguments = typing.get_args(hint)
+    if origin in _UNIONS:
+        # a whole number stays one where both int and float are allowed
+        exact = [argument for argument in arguments if type(value) is argument]
+        matching = exact or [argument for argument in arguments if _matches(value, argument)]
+        return _convert(value, matching[0])
+    if origin in _LISTS and arguments:
+        hints = arguments if _is_fixed_length(arguments) else [arguments[0]] * len(value)
+        items = [_convert(item, item_hint) for item, item_hint in zip(value, hints, strict=True)]
+        return items if origin is list else tuple(items)
+    if origin in (dict, Mapping) and arguments:
+        return {key: _convert(item, arguments[1]) for key, item in value.items()}
+    return float(value) if hint is float else value
 
 
 def _type_name(hint: Any) -> str:
-    return getattr(hint, "__name__", str(hint)).replace("typing.", "")
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+_UNIONS = (typing.Union, types.UnionType)
+_LISTS = (tuple, list, Sequence)

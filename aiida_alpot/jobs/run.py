@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Run the job that stands in a folder: read ``request.json``, write ``result.json``.
 
-Each job module offers ``run(request, folder) -> mapping`` and the class of its request under the name
-``REQUEST``; the mapping is the job's part of the result. Modules are imported when their job is run, so that
-``alpot --help`` stays fast.
+Each job module offers ``run(request, folder) -> mapping`` and the class of its request under the
+name ``REQUEST``; the mapping is the job's part of the result. Modules are imported when their job
+is run, so that ``alpot --help`` stays fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from typing import Any
 
 import aiida_alpot
 from aiida_alpot.errors import AlpotError, SettingError
-from aiida_alpot.jobs.requests import REQUEST_FILE, SCHEMA, parse_request, read_request, write_result
+from aiida_alpot.jobs.driver_errors import alpot_errors
+from aiida_alpot.jobs.requests import (
+    REQUEST_FILE,
+    RESULT_FILE,
+    SCHEMA,
+    parse_request,
+    read_request,
+    write_result,
+)
 
 JOBS = ("fit", "evaluate", "grade", "sample", "select", "label", "properties")
 
@@ -38,13 +46,17 @@ def run_request(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     path = path / REQUEST_FILE if path.is_dir() else path
-    content = read_request(path)
     started = time.perf_counter()
+    content: dict[str, Any] = {}
+    if path.parent.is_dir():  # the result of an earlier run must not stand for this one
+        (path.parent / RESULT_FILE).unlink(missing_ok=True)
     try:
+        content = read_request(path)
         payload = _run(content, path.parent)
     except AlpotError as error:
         described = {"class": type(error).__name__, "message": str(error)}
-        _write(path.parent, content, {"error": described}, started)
+        if path.parent.is_dir():
+            _write(path.parent, content, {"error": described}, started)
         raise
     return _write(path.parent, content, payload, started)
 
@@ -54,7 +66,8 @@ def _run(content: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     if job not in JOBS:
         raise SettingError(f"Unknown job {job!r}; allowed are {', '.join(JOBS)}.")
     module = importlib.import_module(f"aiida_alpot.jobs.{job}")
-    result: Mapping[str, Any] = module.run(parse_request(module.REQUEST, content), folder)
+    with alpot_errors():
+        result: Mapping[str, Any] = module.run(parse_request(module.REQUEST, content), folder)
     return result
 
 
@@ -64,10 +77,10 @@ def _write(
     result = {
         "schema": SCHEMA,
         "job": content.get("job"),
-        "versions": versions(),
         "cpu": cpu_type(),
         "seconds": time.perf_counter() - started,
         **payload,
+        "versions": versions() | payload.get("versions", {}),
     }
     write_result(folder, result)
     return result
