@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The command group ``alpot``: which commands there are, and how errors reach the user.
 
-Each command lies in a module of its own that is imported when the command is called. An error that the user
-can mend is one line on standard error and the exit status of its class; ``--debug`` shows the traceback.
+Each command lies in a module of its own that is imported when the command is called. An error that
+the user can mend is one line on standard error and the exit status of its class; ``--debug`` shows
+the traceback.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from aiida_alpot.errors import AlpotError
 
 _CAMPAIGN = "aiida_alpot.cli.campaign_commands"
 _FILES = "aiida_alpot.cli.file_commands"
+_ABOUT_CAMPAIGNS = "Campaigns"
+_ABOUT_FILES = "Files"
 
 # name: (module, one line of help, section)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -33,26 +36,30 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Check profile, daemon and codes; name remedies.",
         "Campaigns",
     ),
-    "run": (f"{_CAMPAIGN}.run", "Submit a campaign file and watch it.", "Campaigns"),
-    "submit": (f"{_CAMPAIGN}.submit", "Submit a campaign file and return.", "Campaigns"),
-    "status": (f"{_CAMPAIGN}.status", "Show how far a campaign is.", "Campaigns"),
-    "watch": (f"{_CAMPAIGN}.watch", "Follow a campaign until it ends.", "Campaigns"),
-    "stop": (f"{_CAMPAIGN}.stop", "Stop a campaign cleanly.", "Campaigns"),
-    "report": (f"{_CAMPAIGN}.report", "Write one HTML file about a campaign.", "Campaigns"),
+    "run": (f"{_CAMPAIGN}.run", "Submit a campaign file and watch it.", _ABOUT_CAMPAIGNS),
+    "submit": (f"{_CAMPAIGN}.submit", "Submit a campaign file and return.", _ABOUT_CAMPAIGNS),
+    "status": (f"{_CAMPAIGN}.status", "Show how far a campaign is.", _ABOUT_CAMPAIGNS),
+    "watch": (f"{_CAMPAIGN}.watch", "Follow a campaign until it ends.", _ABOUT_CAMPAIGNS),
+    "stop": (f"{_CAMPAIGN}.stop", "Stop a campaign cleanly.", _ABOUT_CAMPAIGNS),
+    "report": (f"{_CAMPAIGN}.report", "Write one HTML file about a campaign.", _ABOUT_CAMPAIGNS),
     "export": (
         f"{_CAMPAIGN}.export",
         "Write potential, labels and provenance as files.",
         "Campaigns",
     ),
-    "why": (f"{_CAMPAIGN}.why", "Tell where each training configuration came from.", "Campaigns"),
-    "fit": (f"{_FILES}.fit", "Fit a potential to labelled configurations.", "Files"),
-    "evaluate": (f"{_FILES}.evaluate", "Energies, forces, stresses and errors.", "Files"),
-    "grade": (f"{_FILES}.grade", "Extrapolation grades of configurations.", "Files"),
-    "select": (f"{_FILES}.select", "Select the configurations worth labelling.", "Files"),
-    "sample": (f"{_FILES}.sample", "Run a sampler that stops on extrapolation.", "Files"),
-    "label": (f"{_FILES}.label", "Label configurations with an ASE calculator.", "Files"),
-    "properties": (f"{_FILES}.properties", "Compute properties of a material.", "Files"),
-    "convert": (f"{_FILES}.convert", "Convert between formats of configurations.", "Files"),
+    "why": (
+        f"{_CAMPAIGN}.why",
+        "Tell where each training configuration came from.",
+        _ABOUT_CAMPAIGNS,
+    ),
+    "fit": (f"{_FILES}.fit", "Fit a potential to labelled configurations.", _ABOUT_FILES),
+    "evaluate": (f"{_FILES}.evaluate", "Energies, forces, stresses and errors.", _ABOUT_FILES),
+    "grade": (f"{_FILES}.grade", "Extrapolation grades of configurations.", _ABOUT_FILES),
+    "select": (f"{_FILES}.select", "Select the configurations worth labelling.", _ABOUT_FILES),
+    "sample": (f"{_FILES}.sample", "Run a sampler that stops on extrapolation.", _ABOUT_FILES),
+    "label": (f"{_FILES}.label", "Label configurations with an ASE calculator.", _ABOUT_FILES),
+    "properties": (f"{_FILES}.properties", "Compute properties of a material.", _ABOUT_FILES),
+    "convert": (f"{_FILES}.convert", "Convert between formats of configurations.", _ABOUT_FILES),
 }
 
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h: a bug, not a mistake of the user
@@ -83,7 +90,7 @@ class Application(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by section without importing any."""
-        for section in ("Campaigns", "Files"):
+        for section in (_ABOUT_CAMPAIGNS, _ABOUT_FILES):
             rows = [(name, line) for name, (_, line, where) in COMMANDS.items() if where == section]
             with formatter.section(section):
                 formatter.write_dl(rows)
@@ -131,7 +138,7 @@ def describe(error: Exception) -> tuple[str, int]:
             5,
         )
     return (
-        f"unexpected {type(error).__name__}: {error} This is a bug; 'alpot --debug ...' shows where.",
+        f"unexpected {type(error).__name__}: {error}. This is a bug; 'alpot --debug' shows where.",
         UNEXPECTED,
     )
 
@@ -170,7 +177,8 @@ def _fail(message: str, status: int) -> None:
 def main(ctx: click.Context, debug: bool) -> None:
     """Train moment tensor potentials by active learning, with the provenance of every label.
 
-    A campaign goes from a YAML file to a validated potential: 'alpot init', then 'alpot run campaign.yaml'.
+    A campaign goes from a YAML file to a validated potential: 'alpot init', then
+    'alpot run campaign.yaml'.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the file commands share: running a request, and options that take several values.
 
-``alpot VERB --request request.json`` runs the job exactly as a computer of AiiDA does; the other flags of a
-verb are for people. Options marked :class:`SeveralValues` take all words up to the next option, as in
-``--training a.xyz b.xyz``.
+``alpot VERB --request request.json`` runs the job exactly as a computer of AiiDA does; the other
+flags of a verb are for people. Options marked :class:`SeveralValues` take all words up to the next
+option, as in ``--training a.xyz b.xyz``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,14 @@ class SeveralValues(click.Option):
         Whether a word can be a value; the first word that cannot is left for the arguments.
     """
 
-    def __init__(self, *args: Any, accepts: Callable[[str], bool] | None = None, **kwargs: Any):
-        super().__init__(*args, multiple=True, **kwargs)
+    def __init__(
+        self,
+        declarations: Sequence[str],
+        *,
+        accepts: Callable[[str], bool] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(declarations, **(settings | {"multiple": True}))
         self.accepts = accepts or (lambda word: True)
 
 
@@ -91,8 +97,8 @@ REQUEST = click.Option(
 def run_request_file(verb: str, path: Path) -> None:
     """Run the request at ``path`` and say where the result is.
 
-    The number of threads is set before any numerical library is loaded, because a sum over another number
-    of threads may round differently.
+    The number of threads is set before any numerical library is loaded, because a sum over another
+    number of threads may round differently.
 
     Raises
     ------

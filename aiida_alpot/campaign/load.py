@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Loading a campaign: from the YAML file to checked settings and structures.
+
+Everything that can be wrong with a campaign file is found here, before anything is submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from pydantic import ValidationError
+
+from aiida_alpot.campaign.calculators import level_of_theory
+from aiida_alpot.campaign.checks import check_campaign, items_of
+from aiida_alpot.campaign.machines import load_machines
+from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
+from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
+from aiida_alpot.campaign.structures import (
+    build_structures,
+    generator_for,
+    identifiers_of,
+    named_configurations,
+)
+from aiida_alpot.campaign.yaml_file import parse_yaml
+from aiida_alpot.configuration_checks import check_geometry, check_labels
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign that is ready to be submitted.
+
+    Parameters
+    ----------
+    content : CampaignFile
+        The checked keys, defaults filled in.
+    machines : MachinesFile
+        Where the jobs run.
+    training : Configurations
+        First training structures, labelled where the file says so; may be empty.
+    structures : Configurations
+        Starts of the samplers; identifiers are their names.
+    starts : dict
+        Names of ``start.structures`` with the identifiers that belong to each.
+    test_sets : dict of Configurations
+        Frozen test sets.
+    path : Path
+        The file it was read from.
+    text : str
+        The file as it was written.
+    """
+
+    content: CampaignFile
+    machines: MachinesFile
+    training: Configurations
+    structures: Configurations
+    starts: dict[str, list[str]]
+    test_sets: dict[str, Configurations]
+    path: Path
+    text: str = field(repr=False)
+
+    @property
+    def level_of_theory(self) -> str:
+        """Canonical JSON of what decides the values of the labels."""
+        label = self.content.label
+        return level_of_theory(label.calculator, label.settings, self.path.parent)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the plain JSON that the campaign's WorkChain takes as ``settings``."""
+        from aiida_alpot.campaign.settings import workchain_settings
+
+        return workchain_settings(self)
+
+
+def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Campaign:
+    """Read, check and build the campaign that stands in a YAML file.
+
+    Parameters
+    ----------
+    path : path
+        The campaign file; file names in it count from its folder.
+    machines : path, optional
+        A machines file, in place of the one that the campaign names.
+
+    Raises
+    ------
+    CampaignFileError
+        With one line that names the key, its value and what is allowed.
+    InputFileError, GeometryError, LabelError, LevelOfTheoryError
+        If a file of structures cannot be read or holds what cannot be used.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    content = _validated(parse_yaml(text, source=str(path)), str(path))
+    check_campaign(content, str(path))
+    if machines is None and content.machines is not None:
+        machines = path.parent / content.machines
+    level = level_of_theory(content.label.calculator, content.label.settings, path.parent)
+    builder = _Builder(content, str(path), path.parent, level)
+    training = builder.collect(
+        {f"start_{i}": [item] for i, item in enumerate(content.start.training)}, "start.training"
+    )
+    structures = builder.collect(
+        {name: [item] for name, item in content.start.structures.items()}, "start.structures"
+    )
+    tests = {
+        name: builder.collect({name: items}, f"test_sets.{name}")
+        for name, items in content.test_sets.items()
+    }
+    _check_species_have_starts(content, str(path), training, structures)
+    campaign = Campaign(
+        content=content,
+        machines=load_machines(machines),
+        training=training,
+        structures=structures,
+        starts=builder.identifiers,
+        test_sets=tests,
+        path=path,
+        text=text,
+    )
+    _check_first_labels(campaign, str(path))
+    _check_codes(campaign, str(path))
+    return campaign
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CampaignFileError(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CampaignFileError(f"{path} is not a text file in UTF-8.") from error
+
+
+def _validated(keys: dict[str, Any], source: str) -> CampaignFile:
+    try:
+        return CampaignFile.model_validate(keys)
+    except ValidationError as error:
+        raise from_validation(source, CampaignFile, error) from error
+
+
+class _Builder:
+    """Builds the structures of items and names the place of an item in every message."""
+
+    def __init__(self, content: CampaignFile, source: str, folder: Path, level: str):
+        self.content = content
+        self.source = source
+        self.folder = folder
+        self.level = level
+        self.identifiers: dict[str, list[str]] = {}
+        self.places = {id(item): dotted(place) for place, item in items_of(content)}
+
+    def collect(self, items: dict[str, list[StructureItem]], section: str) -> Configurations:
+        """Return the checked configurations of named items."""
+        built: dict[str, Sequence[Atoms]] = {
+            name: [atoms for item in members for atoms in self.build(item, f"{section}/{name}")]
+            for name, members in items.items()
+        }
+        if section == "start.structures":
+            self.identifiers = {name: identifiers_of(name, len(one)) for name, one in built.items()}
+            self._check_unique_identifiers()
+        configurations = named_configurations(built)
+        if configurations.labelled.any():
+            check_labels(configurations.select(configurations.labelled))
+            configurations = configurations.replace(level_of_theory=self.level)
+        return configurations
+
+    def build(self, item: StructureItem, name: str) -> list[Atoms]:
+        """Return the structures of one item after checking each."""
+        place = self.places[id(item)]
+        rng = generator_for(self.content.seed, f"{name}/{place}")
+        try:
+            made = build_structures(
+                item, rng, species=self.content.species, folder=self.folder, level=self.level
+            )
+            check_geometry(Configurations.from_atoms(made))
+        except AlpotError as error:
+            raise type(error)(f"{self.source}: {place}: {error}") from error
+        for atoms in made:
+            foreign = sorted(set(atoms.get_chemical_symbols()) - set(self.content.species))
+            if foreign:
+                raise SpeciesError(
+                    f"{self.source}: {place} holds {', '.join(foreign)}, but species is "
+                    f"{self.content.species}; add it there or leave the structure out."
+                )
+        return made
+
+    def _check_unique_identifiers(self) -> None:
+        seen: dict[str, str] = {}
+        for name, identifiers in self.identifiers.items():
+            for identifier in identifiers:
+                if identifier in seen:
+                    raise CampaignFileError(
+                        f"{self.source}: start.structures.{name} makes the structure {identifier}, "
+                        f"a name that {seen[identifier]} has already; rename one of them."
+                    )
+                seen[identifier] = name
+
+
+def _check_species_have_starts(
+    content: CampaignFile, source: str, training: Configurations, structures: Configurations
+) -> None:
+    present = set(training.species) | set(structures.species)
+    for symbol in content.species:
+        if symbol not in present:
+            raise wrong_value(
+                source,
+                ("species",),
+                content.species,
+                f"species that occur in start, where {symbol} does not",
+            )
+
+
+def _check_first_labels(campaign: Campaign, source: str) -> None:
+    """Refuse a budget that the labels before the first turn would use up."""
+    content = campaign.content
+    first = int((~campaign.training.labelled).sum()) if len(campaign.training) else 0
+    if content.start.calculator is not None:
+        first += content.start.calculator.labels
+    if first > content.budget.labels:
+        raise wrong_value(
+            source,
+            ("budget", "labels"),
+            content.budget.labels,
+            f"at least {first}, which the start alone needs",
+        )
+
+
+def _check_codes(campaign: Campaign, source: str) -> None:
+    from aiida_alpot.campaign.calculators import needs_code
+
+    label = campaign.content.label
+    if needs_code(label.calculator) and not (label.code or campaign.machines.label.code):
+        raise CampaignFileError(
+            f"{source}: the key label.code is missing; allowed: the label of a code that runs "
+            f"{label.calculator}, such as {label.calculator.lower()}@localhost."
+        )

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""The campaign as the WorkChain takes it: plain JSON with every default filled in.
+
+The keys are those of "Settings of CampaignWorkChain" in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiida_alpot.campaign.calculators import needs_code
+from aiida_alpot.campaign.checks import settings_of
+from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
+from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry
+
+if TYPE_CHECKING:
+    from aiida_alpot.campaign.load import Campaign
+
+SCHEMA = 1
+
+
+def workchain_settings(campaign: Campaign) -> dict[str, Any]:
+    """Return the settings of the campaign's WorkChain."""
+    content, machines = campaign.content, campaign.machines
+    samplers = {entry.name: _sampler(entry, campaign.starts) for entry in content.explore}
+    weights = content.fit.weights.model_dump()
+    weights["relative_force_eps"] = content.fit.relative_force_eps
+    return {
+        "schema": SCHEMA,
+        "name": content.name,
+        "seed": content.seed,
+        "species": list(content.species),
+        "max_jobs": machines.sample.max_jobs,
+        "threads": {"fit": machines.fit.threads, "sample": machines.sample.threads},
+        "potential": content.potential.model_dump(),
+        "explore": list(samplers.values()),
+        "exploration": _exploration(campaign, samplers),
+        "grades": content.grades.model_dump(),
+        "gate": dict(content.gate),
+        "label": _label(campaign),
+        "fit": {
+            "weights": weights,
+            "max_iterations": content.fit.max_iterations,
+            "tolerance": content.fit.tolerance,
+        },
+        "budget": content.budget.model_dump(),
+        "test_fraction": content.test_fraction,
+        "validation": _validation(campaign),
+    }
+
+
+def workchain_options(campaign: Campaign) -> dict[str, dict[str, Any]]:
+    """Return the options of the CalcJobs by role."""
+    machines = campaign.machines
+    return {
+        "fit": job_options(machines.fit),
+        "sample": job_options(machines.sample),
+        "label": job_options(machines.label, campaign.content.label.options),
+    }
+
+
+def code_labels(campaign: Campaign) -> dict[str, str]:
+    """Return the labels of the codes by the names of the WorkChain's ports.
+
+    ``alpot`` serves every role; a role has an entry of its own where it runs another code.
+    """
+    machines = campaign.machines
+    default = machines.fit.code or LOCAL_CODE
+    codes = {"alpot": default}
+    if machines.sample.code not in (None, default):
+        codes["sample"] = str(machines.sample.code)
+    label = campaign.content.label.code or machines.label.code
+    if label not in (None, default):
+        codes["label"] = str(label)
+    return codes
+
+
+def _sampler(entry: SamplerEntry, starts: dict[str, list[str]]) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "starts": [identifier for name in entry.starts for identifier in starts[name]],
+        "sampler": {"kind": entry.kind, **settings_of(entry)},
+        "max_frames": entry.max_frames,
+        "record_every": entry.record_every,
+        "starts_per_job": entry.starts_per_job,
+    }
+
+
+def _exploration(campaign: Campaign, samplers: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    first = campaign.content.start.calculator
+    if first is None:
+        return None
+    return {
+        "calculator": {"ase": first.name, "settings": dict(first.settings)},
+        "explore": [samplers[name] for name in first.samplers or samplers],
+        "labels": first.labels,
+    }
+
+
+def _label(campaign: Campaign) -> dict[str, Any]:
+    label = campaign.content.label
+    return {
+        "workchain": "gpaw" if label.calculator == "GPAW" else "ase",
+        "calculator": {"name": label.calculator, "settings": dict(label.settings)},
+        "level_of_theory": campaign.level_of_theory,
+        "batch_size": label.batch_size,
+        "max_jobs": campaign.machines.label.max_jobs,
+        "max_attempts": label.max_attempts,
+        "min_success": label.min_success,
+    }
+
+
+def _validation(campaign: Campaign) -> dict[str, Any] | None:
+    content = campaign.content
+    if not content.validation:
+        return None
+    properties = [_property(entry, campaign.starts) for entry in content.validation]
+    reference = None
+    if not needs_code(content.label.calculator):
+        reference = {"ase": content.label.calculator, "settings": dict(content.label.settings)}
+    return {
+        "properties": properties,
+        "initial_properties": properties,
+        "reference": reference,
+    }
+
+
+def _property(entry: PropertyEntry, starts: dict[str, list[str]]) -> dict[str, Any]:
+    described = {"kind": entry.kind, **settings_of(entry)}
+    if entry.structure is not None:
+        described["structure"] = starts[entry.structure][0]
+    return described

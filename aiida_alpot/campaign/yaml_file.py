@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Reading YAML without its surprises.
+
+Two habits of PyYAML's safe loader lose what a person wrote: of two equal keys it keeps the last
+one, and by the rules of YAML 1.1 it reads ``1e-3`` as text, ``0:10`` as a number in base 60 and
+``No`` as false. This loader refuses duplicate keys and resolves scalars by the core schema of
+YAML 1.2.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from aiida_alpot.errors import CampaignFileError
+
+_SCALARS = (
+    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN"),
+    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?",
+        "-+.0123456789",
+    ),
+)
+
+
+class CampaignLoader(yaml.SafeLoader):
+    """A safe loader that refuses duplicate keys and reads numbers as people write them."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, refusing a key that stands in it twice."""
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.value == "<<":
+                continue
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"the key '{key_node.value}' stands twice, in lines {seen[key_node.value]} and "
+                    f"{key_node.start_mark.line + 1}; keep one of them",
+                )
+            seen[key_node.value] = key_node.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
+def _scalar(node: Any) -> yaml.ScalarNode:
+    if not isinstance(node, yaml.ScalarNode):
+        raise yaml.constructor.ConstructorError(None, None, "a tag does not fit its value")
+    return node
+
+
+for _tag, _pattern, _first in _SCALARS:
+    CampaignLoader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
+CampaignLoader.add_implicit_resolver(_SCALARS[0][0], re.compile(r"^$"), [""])
+CampaignLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])
+CampaignLoader.add_constructor(
+    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(_scalar(node)))
+)
+CampaignLoader.add_constructor(
+    "tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(_scalar(node)))
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read the mapping that stands in the YAML file at ``path``.
+
+    Raises
+    ------
+    CampaignFileError
+        If the file cannot be read, is not YAML, has a key twice, or is not a mapping of keys.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CampaignFileError(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CampaignFileError(f"{path} is not a text file in UTF-8.") from error
+    return parse_yaml(text, source=str(path))
+
+
+def parse_yaml(text: str, *, source: str) -> dict[str, Any]:
+    """Return the mapping that ``text`` holds; ``source`` names it in messages.
+
+    Raises
+    ------
+    CampaignFileError
+        As :func:`read_yaml`.
+    """
+    try:
+        # CampaignLoader derives from SafeLoader: it builds plain data only
+        content = yaml.load(text, Loader=CampaignLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise CampaignFileError(f"{source}{where}: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise CampaignFileError(f"{source} is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise CampaignFileError(f"{source} must hold keys and values such as 'name: copper'.")
+    return content
