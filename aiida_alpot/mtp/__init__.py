@@ -1,2 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""PLACEHOLDER mtp."""
+"""Moment tensor potentials: basis, evaluation, ASE calculator, files of MLIP."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# numba takes half a second to import: it is loaded by the first name that needs it
+_HOME = {
+    "MTP": "calculator",
+    "Evaluation": "evaluate",
+    "MomentBasis": "contractions",
+    "MomentTensorPotential": "potential",
+    "compile_kernels": "warm_up",
+    "energy_rows": "evaluate",
+    "evaluate": "evaluate",
+    "initial_potential": "potential",
+    "loss_gradient": "gradient",
+    "moment_basis": "contractions",
+    "read_potential": "mlip_files",
+    "write_potential": "mlip_files",
+}
+__all__ = [
+    "MTP",
+    "Evaluation",
+    "MomentBasis",
+    "MomentTensorPotential",
+    "compile_kernels",
+    "energy_rows",
+    "evaluate",
+    "initial_potential",
+    "loss_gradient",
+    "moment_basis",
+    "read_potential",
+    "write_potential",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

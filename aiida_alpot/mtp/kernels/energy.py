@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: MIT
+"""Energies, forces, strain derivatives and parameter rows of moment tensor potentials.
+
+One pass over blocks of eight atoms: place neighbours, radial functions and monomials, moments,
+products; then backwards dV/dM, dV/dm by monomial, dV/du through the recurrence of the monomials.
+No Jacobian is stored. P_mu = sum_m dV/dM_(mu,m) m of a neighbour gives dV/dr (P . f') and, with
+phi, the derivative with respect to the radial coefficients, so a row of parameters costs little
+more than the forces.
+"""
+
+from __future__ import annotations
+
+from aiida_alpot.mtp.kernels.lanes import (
+    LANES,
+    SLOTS,
+    WIDE,
+    add_slots,
+    compiled,
+    fma,
+    fma_slots,
+    indicator,
+    load_narrow,
+    load_wide,
+    repeat_slots,
+    splat_narrow,
+    splat_wide,
+    store,
+)
+from aiida_alpot.mtp.kernels.sites import (
+    accumulate_moments,
+    contract_moments,
+    differentiate_contractions,
+    expand_monomials,
+    expand_radial,
+    place_neighbors,
+)
+
+
+def energy_work_size(
+    n_groups: int, coefficients_shape: tuple[int, ...], degree: int, n_moments: int
+) -> int:
+    """Return the doubles of work space that :func:`evaluate_blocks` needs for so many groups."""
+    n_monomials = (degree + 1) * (degree + 2) * (degree + 3) // 6
+    _, n_species, n_radial, n_basis = coefficients_shape
+    by_group = 4 + 4 + 2 * n_basis + 2 * n_radial
+    return (
+        n_groups * by_group * WIDE
+        + (2 * n_monomials + n_radial) * WIDE
+        + (2 * n_moments + n_species * n_radial * n_basis + 9) * LANES
+    )
+
+
+@compiled
+def propagate_adjoints(
+    work, values_at, monomials_at, adjoints_at, first_of_mu, monomial, here, sums_at
+):
+    """Compute dV/dm (at ``here``) and P_mu (at ``sums_at``) of one group from dV/dM."""
+    for mu in range(len(first_of_mu) - 1):
+        value = load_wide(work, values_at + mu * WIDE)
+        total = splat_wide(0.0)
+        for basic in range(first_of_mu[mu], first_of_mu[mu + 1]):
+            adjoint = repeat_slots(load_narrow(work, adjoints_at + basic * LANES))
+            at = monomial[basic] * WIDE
+            total = fma(adjoint, load_wide(work, monomials_at + at), total)
+            store(work, here + at, fma(adjoint, value, load_wide(work, here + at)))
+        store(work, sums_at + mu * WIDE, total)
+
+
+@compiled
+def propagate_monomials(work, unit_at, monomials_at, here, degree):
+    """Replace u of one group by dV/du at fixed f, given dV/dm; dV/dm is used up.
+
+    Runs the recurrence of :func:`expand_monomials` backwards.
+    """
+    x = load_wide(work, unit_at)
+    y = load_wide(work, unit_at + WIDE)
+    z = load_wide(work, unit_at + 2 * WIDE)
+    along_x = splat_wide(0.0)
+    along_y = splat_wide(0.0)
+    along_z = splat_wide(0.0)
+    upper = (degree * (degree + 1) * (degree + 2) // 6) * WIDE
+    for step in range(degree):
+        n = degree - step
+        n_lower = n * (n + 1) // 2
+        lower = upper - n_lower * WIDE
+        at = upper + (n_lower + n) * WIDE
+        parent = lower + (n_lower - 1) * WIDE
+        adjoint = load_wide(work, here + at)
+        along_z = fma(adjoint, load_wide(work, monomials_at + parent), along_z)
+        store(work, here + parent, fma(adjoint, z, load_wide(work, here + parent)))
+        for i in range(n):
+            at = upper + (n_lower + i) * WIDE
+            parent = lower + (n_lower - n + i) * WIDE
+            adjoint = load_wide(work, here + at)
+            along_y = fma(adjoint, load_wide(work, monomials_at + parent), along_y)
+            store(work, here + parent, fma(adjoint, y, load_wide(work, here + parent)))
+        for i in range(n_lower):
+            at = upper + i * WIDE
+            parent = lower + i * WIDE
+            adjoint = load_wide(work, here + at)
+            along_x = fma(adjoint, load_wide(work, monomials_at + parent), along_x)
+            store(work, here + parent, fma(adjoint, x, load_wide(work, here + parent)))
+        upper = lower
+    store(work, unit_at, along_x)
+    store(work, unit_at + WIDE, along_y)
+    store(work, unit_at + 2 * WIDE, along_z)
+
+
+@compiled
+def add_radial_rows(work, vectors_at, basis_at, sums_at, low, high, n_radial, n_basis, rows_at):
+    """Add one group to dV/dc = sum phi_k P_mu, for each species of neighbours."""
+    species = load_wide(work, vectors_at + 3 * WIDE)
+    for kind in range(low, high + 1):
+        mask = indicator(species, float(kind))
+        for mu in range(n_radial):
+            factor = mask * load_wide(work, sums_at + mu * WIDE)
+            for k in range(n_basis):
+                at = rows_at + ((kind * n_radial + mu) * n_basis + k) * LANES
+                value = load_wide(work, basis_at + k * WIDE)
+                store(work, at, fma_slots(factor, value, load_narrow(work, at)))
+
+
+@compiled
+def store_rows(work, rows_at, moments_at, atoms, types, n_species, n_pair, scalar, rows):
+    """Write the rows dV/d(parameters) of eight atoms: radial, species, moments."""
+    n_radial_parameters = n_species * n_species * n_pair
+    for lane in range(LANES):
+        atom = atoms[lane]
+        if atom < 0:
+            continue
+        center = types[atom]
+        rows[atom, : n_radial_parameters + n_species] = 0.0
+        column = center * n_species * n_pair
+        for i in range(n_species * n_pair):
+            rows[atom, column + i] = work[rows_at + i * LANES + lane]
+        rows[atom, n_radial_parameters + center] = 1.0
+        column = n_radial_parameters + n_species
+        for i in range(len(scalar)):
+            rows[atom, column + i] = work[moments_at + scalar[i] * LANES + lane]
+
+
+@compiled
+def evaluate_blocks(
+    blocks,
+    first,
+    neighbor,
+    vectors,
+    types,
+    coefficients,
+    limits,
+    species_coefficients,
+    moment_coefficients,
+    seeds,
+    tables,
+    work,
+    places,
+    energies,
+    forces,
+    strains,
+    rows,
+):
+    """Evaluate blocks of up to eight atoms of one species each.
+
+    Parameters
+    ----------
+    blocks : (n_blocks, 8) int64
+        Atoms; -1 for none.
+    first, neighbor, vectors
+        Neighbour list; neighbours beyond the cutoff are left out here.
+    types : (n_atoms,) int32
+    coefficients : (n_species, n_species, n_radial, n_basis) float64
+    limits : (3,) float64
+        min_distance, cutoff, scaling.
+    species_coefficients, moment_coefficients, seeds : float64
+        Seeds are the moment coefficients spread over all moments.
+    tables : ContractionTables
+    work : float64, places : int64
+        Work space, see :func:`energy_work_size` and :func:`place_neighbors`.
+    energies : (n_atoms,) float64
+        Site energies, written for the atoms of the blocks.
+    forces : (n_atoms, 3) float64
+        Forces are added; with no row at all neither forces nor strains are computed.
+    strains : (n_atoms, 6) float64
+        Part of each site in dE/dstrain, xx yy zz yz xz xy, written.
+    rows : (n_atoms, n_parameters) float64
+        dV/d(parameters), written unless there is no row at all.
+    """
+    n_species = coefficients.shape[0]
+    n_radial = coefficients.shape[2]
+    n_basis = coefficients.shape[3]
+    n_pair = n_radial * n_basis
+    n_basic = len(tables.monomial)
+    degree = tables.degree
+    n_monomials = (degree + 1) * (degree + 2) * (degree + 3) // 6
+    wants_forces = len(forces) > 0
+    wants_rows = len(rows) > 0
+    capacity = (len(places) - LANES) // (2 + WIDE)
+    stride = (4 + 2 * n_basis + 2 * n_radial) * WIDE
+    radial = capacity * 4 * WIDE
+    monomials = radial + capacity * stride
+    adjoint_monomials = monomials + n_monomials * WIDE
+    sums = adjoint_monomials + n_monomials * WIDE
+    moments = sums + n_radial * WIDE
+    adjoints = moments + tables.n_moments * LANES
+    pair_rows = adjoints + tables.n_moments * LANES
+    basis_offset = 4 * WIDE
+    values_offset = basis_offset + 2 * n_basis * WIDE
+    slopes_offset = values_offset + n_radial * WIDE
+    scratch = pair_rows + n_species * n_pair * LANES
+    for block in range(len(blocks)):
+        atoms = blocks[block]
+        center = types[atoms[0]]
+        n_groups = place_neighbors(
+            atoms, first, neighbor, vectors, types, n_species, limits[1], work, places
+        )
+        for basic in range(n_basic):
+            store(work, moments + basic * LANES, splat_narrow(0.0))
+        for group in range(n_groups):
+            here = radial + group * stride
+            low = places[LANES + 2 * group]
+            high = places[LANES + 2 * group + 1]
+            expand_radial(work, group * 4 * WIDE, low, high, coefficients, center, limits, here)
+            expand_monomials(work, here, degree, monomials)
+            accumulate_moments(
+                work, here + values_offset, monomials, tables.first_of_mu, tables.monomial, moments
+            )
+        contract_moments(work, moments, n_basic, tables)
+
+        total = splat_narrow(species_coefficients[center])
+        for i in range(len(tables.scalar)):
+            value = load_narrow(work, moments + tables.scalar[i] * LANES)
+            total = fma(splat_narrow(moment_coefficients[i]), value, total)
+        store(work, scratch, total)
+        for lane in range(LANES):
+            if atoms[lane] >= 0:
+                energies[atoms[lane]] = work[scratch + lane]
+        if not (wants_forces or wants_rows):
+            continue
+
+        differentiate_contractions(work, moments, seeds, adjoints, tables)
+        if wants_rows:
+            for i in range(n_species * n_pair):
+                store(work, pair_rows + i * LANES, splat_narrow(0.0))
+        force_x = splat_narrow(0.0)
+        force_y = splat_narrow(0.0)
+        force_z = splat_narrow(0.0)
+        strain_xx = splat_narrow(0.0)
+        strain_yy = splat_narrow(0.0)
+        strain_zz = splat_narrow(0.0)
+        strain_yz = splat_narrow(0.0)
+        strain_xz = splat_narrow(0.0)
+        strain_xy = splat_narrow(0.0)
+        for group in range(n_groups):
+            here = radial + group * stride
+            expand_monomials(work, here, degree, monomials)
+            for i in range(n_monomials):
+                store(work, adjoint_monomials + i * WIDE, splat_wide(0.0))
+            propagate_adjoints(
+                work,
+                here + values_offset,
+                monomials,
+                adjoints,
+                tables.first_of_mu,
+                tables.monomial,
+                adjoint_monomials,
+                sums,
+            )
+            if wants_rows:
+                low = places[LANES + 2 * group]
+                high = places[LANES + 2 * group + 1]
+                add_radial_rows(
+                    work,
+                    group * 4 * WIDE,
+                    here + basis_offset,
+                    sums,
+                    low,
+                    high,
+                    n_radial,
+                    n_basis,
+                    pair_rows,
+                )
+            if not wants_forces:
+                continue
+            unit_x = load_wide(work, here)
+            unit_y = load_wide(work, here + WIDE)
+            unit_z = load_wide(work, here + 2 * WIDE)
+            inverse = load_wide(work, here + 3 * WIDE)
+            propagate_monomials(work, here, monomials, adjoint_monomials, degree)
+            along = splat_wide(0.0)
+            for mu in range(n_radial):
+                slope = load_wide(work, here + slopes_offset + mu * WIDE)
+                along = fma(load_wide(work, sums + mu * WIDE), slope, along)
+            turn_x = load_wide(work, here) * inverse
+            turn_y = load_wide(work, here + WIDE) * inverse
+            turn_z = load_wide(work, here + 2 * WIDE) * inverse
+            along = along - fma(unit_x, turn_x, fma(unit_y, turn_y, unit_z * turn_z))
+            pull_x = fma(along, unit_x, turn_x)
+            pull_y = fma(along, unit_y, turn_y)
+            pull_z = fma(along, unit_z, turn_z)
+            store(work, here, pull_x)
+            store(work, here + WIDE, pull_y)
+            store(work, here + 2 * WIDE, pull_z)
+            force_x = add_slots(pull_x, force_x)
+            force_y = add_slots(pull_y, force_y)
+            force_z = add_slots(pull_z, force_z)
+            x = load_wide(work, group * 4 * WIDE)
+            y = load_wide(work, group * 4 * WIDE + WIDE)
+            z = load_wide(work, group * 4 * WIDE + 2 * WIDE)
+            strain_xx = fma_slots(x, pull_x, strain_xx)
+            strain_yy = fma_slots(y, pull_y, strain_yy)
+            strain_zz = fma_slots(z, pull_z, strain_zz)
+            strain_yz = fma_slots(y, pull_z, strain_yz)
+            strain_xz = fma_slots(x, pull_z, strain_xz)
+            strain_xy = fma_slots(x, pull_y, strain_xy)
+        if wants_rows:
+            store_rows(
+                work, pair_rows, moments, atoms, types, n_species, n_pair, tables.scalar, rows
+            )
+        if not wants_forces:
+            continue
+        store(work, scratch, force_x)
+        store(work, scratch + LANES, force_y)
+        store(work, scratch + 2 * LANES, force_z)
+        store(work, scratch + 3 * LANES, strain_xx)
+        store(work, scratch + 4 * LANES, strain_yy)
+        store(work, scratch + 5 * LANES, strain_zz)
+        store(work, scratch + 6 * LANES, strain_yz)
+        store(work, scratch + 7 * LANES, strain_xz)
+        store(work, scratch + 8 * LANES, strain_xy)
+        for lane in range(LANES):
+            atom = atoms[lane]
+            if atom >= 0:
+                for axis in range(3):
+                    forces[atom, axis] += work[scratch + axis * LANES + lane]
+                for component in range(6):
+                    strains[atom, component] = work[scratch + (3 + component) * LANES + lane]
+        subtract_pulls(work, radial, stride, places, n_groups, capacity, forces)
+
+
+@compiled
+def subtract_pulls(work, radial, stride, places, n_groups, capacity, forces):
+    """Subtract dV/dr of every pair from the force on the neighbour."""
+    indices = LANES + 2 * capacity
+    for slot in range(n_groups * SLOTS):
+        at = radial + (slot // SLOTS) * stride + (slot % SLOTS) * LANES
+        for lane in range(LANES):
+            other = places[indices + slot * LANES + lane]
+            if other >= 0:
+                forces[other, 0] -= work[at + lane]
+                forces[other, 1] -= work[at + WIDE + lane]
+                forces[other, 2] -= work[at + 2 * WIDE + lane]
