@@ -2,17 +2,31 @@
 """Which steps to take so that all scalars together cost the fewest products.
 
 Every scalar can be contracted in several ways, and ways that look dear alone are cheap where their
-intermediate tensors serve many scalars. The search is a local one and deterministic: each scalar
-takes the way that adds the fewest products to what is there; then each tensor is taken out and put
-in again at the cheapest, until nothing changes.
+intermediate tensors serve many scalars. Choosing is an integer linear programme: a variable y_gs in
+{0, 1} for each step s of each tensor g, the cost of a step as its coefficient, and
+
+- sum_s y_gs >= 1 for each scalar g;
+- sum_s y_hs >= sum_(s uses h) y_gs for each tensor g and each intermediate h that it may use.
+
+It is solved to the optimum (scipy's HiGHS, a few seconds for the highest level), so the products
+are the fewest that the steps of :mod:`aiida_alpot.mtp.contraction_steps` can do with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-from aiida_alpot.mtp.contraction_steps import Step, contraction_steps
+import numpy as np
+
+from aiida_alpot.mtp.contraction_steps import Step, components, contraction_steps
 from aiida_alpot.mtp.moment_graphs import MomentGraph
+
+Steps = Mapping[MomentGraph, Sequence[Step]]
+_Row = tuple[list[int], list[int], int]  # sum of the first variables - of the second >= bound
+
+_PRODUCT_COST = 8
+_MOMENT_COST = 1  # a moment costs no arithmetic but a place in cache: decides between equals
 
 
 def plan_contractions(scalars: Sequence[MomentGraph]) -> dict[MomentGraph, Step]:
@@ -26,91 +40,106 @@ def plan_contractions(scalars: Sequence[MomentGraph]) -> dict[MomentGraph, Step]
     Returns
     -------
     dict of MomentGraph to Step
-        In an order in which the tensors of a step stand before it.
+        In order of execution, each intermediate right before its first use.
     """
-    plan = _Plan(scalars)
+    candidates = _candidate_steps(scalars)
+    chosen = _choose_steps(candidates, scalars) if candidates else {}
+    ordered: dict[MomentGraph, Step] = {}
+
+    def visit(graph: MomentGraph) -> None:
+        if graph.n_nodes > 1 and graph not in ordered:
+            for source in _intermediates(chosen[graph]):
+                visit(source)
+            ordered[graph] = chosen[graph]
+
     for scalar in scalars:
-        plan.add(scalar)
-    cost = None
-    while cost != plan.cost:
-        cost = plan.cost
-        plan.improve()
-    return plan.ordered_steps(scalars)
+        visit(scalar)
+    return ordered
 
 
-class _Plan:
-    """Chosen steps, and for each tensor the tensors whose steps use it."""
+def _candidate_steps(scalars: Sequence[MomentGraph]) -> Steps:
+    """Return the steps worth considering of all tensors that can occur.
 
-    def __init__(self, scalars: Sequence[MomentGraph]) -> None:
-        self.wanted = frozenset(scalars)
-        self.steps: dict[MomentGraph, Step] = {}
-        self.users: dict[MomentGraph, set[MomentGraph]] = {}
-        self._cheapest: dict[MomentGraph, tuple[int, Step]] = {}
+    A step that alone costs as much as the cheapest way with intermediates for itself is not.
+    """
+    alone: dict[MomentGraph, int] = {}
+    worthwhile: dict[MomentGraph, Sequence[Step]] = {}
 
-    @property
-    def cost(self) -> int:
-        """Number of products."""
-        return sum(step.cost for step in self.steps.values())
-
-    def add(self, graph: MomentGraph) -> None:
-        """Choose the steps for a tensor that add the fewest products."""
-        self._cheapest.clear()
-        self._insert(graph)
-
-    def remove(self, graph: MomentGraph) -> None:
-        """Drop the step of a tensor and the intermediates that nothing else uses."""
-        step = self.steps.pop(graph)
-        for source in _sources(step):
-            self.users[source].discard(graph)
-            if source in self.steps and source not in self.wanted and not self.users[source]:
-                self.remove(source)
-
-    def improve(self) -> None:
-        """Take each tensor out and put it in again at the cheapest."""
-        for graph in list(self.steps):
-            if graph in self.steps:
-                self.remove(graph)
-                self.add(graph)
-
-    def ordered_steps(self, scalars: Sequence[MomentGraph]) -> dict[MomentGraph, Step]:
-        """Return the steps in order of execution, each intermediate right before its first use."""
-        ordered: dict[MomentGraph, Step] = {}
-
-        def visit(graph: MomentGraph) -> None:
-            if graph.n_nodes > 1 and graph not in ordered:
-                step = self.steps[graph]
-                visit(step.left)
-                visit(step.right)
-                ordered[graph] = step
-
-        for scalar in scalars:
-            visit(scalar)
-        return ordered
-
-    def _insert(self, graph: MomentGraph) -> None:
-        if graph.n_nodes == 1 or graph in self.steps:
-            return
-        self._added_cost(graph)
-        step = self._cheapest[graph][1]
-        self.steps[graph] = step
-        for source in _sources(step):
-            self._insert(source)
-            self.users.setdefault(source, set()).add(graph)
-
-    def _added_cost(self, graph: MomentGraph) -> int:
-        """Return the products that a tensor would add, its intermediates included."""
-        if graph.n_nodes == 1 or graph in self.steps:
+    def cost_alone(graph: MomentGraph) -> int:
+        if graph.n_nodes == 1:
             return 0
-        if graph not in self._cheapest:
-            self._cheapest[graph] = min(
-                (
-                    (step.cost + sum(map(self._added_cost, _sources(step))), step)
-                    for step in contraction_steps(graph)
-                ),
-                key=lambda choice: choice[0],
-            )
-        return self._cheapest[graph][0]
+        if graph not in alone:
+            costs = [
+                step.cost + sum(map(cost_alone, _intermediates(step)))
+                for step in contraction_steps(graph)
+            ]
+            alone[graph] = min(costs)
+        return alone[graph]
+
+    def visit(graph: MomentGraph) -> None:
+        if graph in worthwhile:
+            return
+        limit = cost_alone(graph)
+        worthwhile[graph] = [
+            step
+            for step in contraction_steps(graph)
+            if step.cost < limit or not _intermediates(step)
+        ]
+        for step in worthwhile[graph]:
+            for source in _intermediates(step):
+                visit(source)
+
+    for scalar in scalars:
+        if scalar.n_nodes > 1:
+            visit(scalar)
+    return worthwhile
 
 
-def _sources(step: Step) -> tuple[MomentGraph, ...]:
-    return (step.left,) if step.left == step.right else (step.left, step.right)
+def _choose_steps(steps: Steps, scalars: Sequence[MomentGraph]) -> dict[MomentGraph, Step]:
+    """Solve the integer programme."""
+    variables = [(graph, step) for graph, choices in steps.items() for step in choices]
+    of_graph: dict[MomentGraph, list[int]] = defaultdict(list)
+    for variable, (graph, _) in enumerate(variables):
+        of_graph[graph].append(variable)
+    costs = [
+        _PRODUCT_COST * step.cost + _MOMENT_COST * len(components(graph))
+        for graph, step in variables
+    ]
+    wanted = frozenset(scalars)
+    rows: list[_Row] = [(of_graph[graph], [], 1) for graph in of_graph if graph in wanted]
+    for graph, choices in steps.items():
+        users: dict[MomentGraph, list[int]] = defaultdict(list)
+        for variable, step in zip(of_graph[graph], choices, strict=True):
+            for source in _intermediates(step):
+                if source not in wanted:
+                    users[source].append(variable)
+        rows += [(of_graph[source], used_by, 0) for source, used_by in users.items()]
+    solution = _solve(costs, rows)
+    return {graph: step for (graph, step), y in zip(variables, solution, strict=True) if y > 0.5}
+
+
+def _solve(costs: Sequence[int], rows: Sequence[_Row]) -> np.ndarray:
+    """Return the variables in {0, 1} of least cost that satisfy the rows."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_array
+
+    row_of, column_of, entries = [], [], []
+    for row, (positive, negative, _) in enumerate(rows):
+        row_of += [row] * (len(positive) + len(negative))
+        column_of += positive + negative
+        entries += [1.0] * len(positive) + [-1.0] * len(negative)
+    matrix = csr_array((entries, (row_of, column_of)), shape=(len(rows), len(costs)))
+    result = milp(
+        np.array(costs, dtype=float),
+        constraints=LinearConstraint(matrix, [bound for *_, bound in rows], np.inf),
+        integrality=np.ones(len(costs), dtype=np.int64),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    assert result.success, result.message
+    return np.asarray(result.x)
+
+
+def _intermediates(step: Step) -> tuple[MomentGraph, ...]:
+    """Return the sources of a step that are not moments themselves."""
+    return tuple(dict.fromkeys(x for x in (step.left, step.right) if x.n_nodes > 1))

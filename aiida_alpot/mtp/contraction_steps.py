@@ -11,7 +11,9 @@ two ways:
   legs) are symmetrised together, since the other part is symmetric in them; cheaper to use, but of
   use in fewer contractions.
 
-At most one of the two parts may group by destination.
+At most one of the two parts may group by destination. A part of two moments grouped by node may
+also leave some of the pairs of indices between them open, to be traced in the step: it then stands
+in for several tensors that are contracted further.
 
 Components are stored without fractions. A group of rank n fed by a single node stores T_s itself; a
 group fed by several nodes stores the coefficient of the monomial xi^s in T(xi, ..., xi), that is
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from math import factorial
 from typing import NamedTuple
 
@@ -42,10 +44,10 @@ class Bundle(NamedTuple):
     """Indices that run together: contracted between the parts, or from one to a group of legs."""
 
     rank: int
-    left: int | None
-    """Group of the left tensor that they belong to, if any."""
-    right: int | None
-    target: int | None
+    left: tuple[int, ...]
+    """Groups of the left tensor that they belong to: none, one, or two that are traced."""
+    right: tuple[int, ...]
+    target: tuple[int, ...]
     """Group of the result that they become, if they are not contracted."""
     is_weighted: bool
 
@@ -75,6 +77,8 @@ class _Part(NamedTuple):
     tensor: MomentGraph
     group: dict[tuple[int, int], int]
     """Group of the tensor that the indices of (node, destination) belong to."""
+    n_open: int
+    """Pairs of indices of its two moments that it leaves to be traced."""
     mixed: frozenset[int]
     """Groups fed by several nodes."""
 
@@ -146,9 +150,9 @@ def step_terms(graph: MomentGraph, step: Step) -> Terms:
     return Terms(target, left, right, multiplicity)
 
 
-def _add_exponents(packed: Array, exponents: Array, group: int | None) -> Array:
-    """Append an axis of exponents to a group (to none: only repeat) and flatten."""
-    shift = 0 if group is None else _GROUP**group
+def _add_exponents(packed: Array, exponents: Array, groups: tuple[int, ...]) -> Array:
+    """Append an axis of exponents to some groups (to none: only repeat) and flatten."""
+    shift = sum(_GROUP**group for group in groups)
     sums: Array = np.add.outer(packed, exponents * shift)
     return sums.ravel()
 
@@ -176,9 +180,9 @@ def _splits(graph: MomentGraph) -> Iterator[tuple[_Part, _Part]]:
     for left, right in _node_splits(graph):
         for left_mixes, right_mixes in ((False, False), (True, False), (False, True)):
             if _may_group(left, left_mixes) and _may_group(right, right_mixes):
-                yield (
-                    _make_part(graph, left, by_destination=left_mixes),
-                    _make_part(graph, right, by_destination=right_mixes),
+                yield from product(
+                    _make_parts(graph, left, by_destination=left_mixes),
+                    _make_parts(graph, right, by_destination=right_mixes),
                 )
 
 
@@ -205,28 +209,39 @@ def _node_splits(graph: MomentGraph) -> list[tuple[tuple[int, ...], tuple[int, .
     return factors or splits
 
 
-def _make_part(graph: MomentGraph, nodes: tuple[int, ...], *, by_destination: bool) -> _Part:
-    """Return some nodes of a graph as a tensor, its legs grouped by node or by destination."""
+def _make_parts(graph: MomentGraph, nodes: tuple[int, ...], *, by_destination: bool) -> list[_Part]:
+    """Return some nodes of a graph as tensors, their legs grouped by node or by destination.
+
+    Of two moments grouped by node, some of the indices between them may be left open.
+    """
     links = {
         (node, other): count
         for (node, other), count in graph.links().items()
         if node in nodes and other not in nodes
     }
-    name = {link: link[1] if by_destination else link[0] for link in links}
-    names = sorted(set(name.values()))
-    legs = [[0] * len(nodes) for _ in names]
-    for link, count in links.items():
-        legs[names.index(name[link])][nodes.index(link[0])] += count
     edge = dict(zip(node_pairs(graph.n_nodes), graph.edges, strict=True))
-    form = canonical(
-        MomentGraph(
-            tuple(graph.radial[node] for node in nodes),
-            tuple(edge[pair] for pair in combinations(nodes, 2)),
-            tuple(map(tuple, legs)),
+    edges = tuple(edge[pair] for pair in combinations(nodes, 2))
+    may_stay_open = len(nodes) == 2 and links and not by_destination
+    parts = []
+    for n_open in range(edges[0] + 1 if may_stay_open else 1):
+        group_name = {link: link[1] if by_destination else link[0] for link in links}
+        names = sorted({*group_name.values(), *(nodes if n_open else ())})
+        legs = [[0] * len(nodes) for _ in names]
+        for link, count in links.items():
+            legs[names.index(group_name[link])][nodes.index(link[0])] += count
+        if n_open:
+            legs[0][0] += n_open
+            legs[1][1] += n_open
+        form = canonical(
+            MomentGraph(
+                tuple(graph.radial[node] for node in nodes),
+                (edges[0] - n_open,) if n_open else edges,
+                tuple(map(tuple, legs)),
+            )
         )
-    )
-    group = {link: form.group[names.index(name[link])] for link in links}
-    return _Part(nodes, form.graph, group, _mixed_groups(form.graph))
+        group = {link: form.group[names.index(name)] for link, name in group_name.items()}
+        parts.append(_Part(nodes, form.graph, group, n_open, _mixed_groups(form.graph)))
+    return parts
 
 
 def _mixed_groups(graph: MomentGraph) -> frozenset[int]:
@@ -251,9 +266,9 @@ def _collect_bundles(graph: MomentGraph, left: _Part, right: _Part) -> tuple[Bun
             is_mixed = group in part.mixed
             # a mixed group goes to its destination as a whole
             name = ("left" if part is left else "right", group) if is_mixed else (node, other)
-            from_left, from_right = (group, None) if part is left else (None, group)
+            from_left, from_right = ((group,), ()) if part is left else ((), (group,))
             is_weighted = not is_mixed and target in mixed_targets
-            add(name, Bundle(rank, from_left, from_right, target, is_weighted))
+            add(name, Bundle(rank, from_left, from_right, (target,), is_weighted))
         elif node in left.nodes and other in right.nodes:
             left_group, right_group = left.group[node, other], right.group[other, node]
             is_mixed = left_group in left.mixed or right_group in right.mixed
@@ -262,5 +277,9 @@ def _collect_bundles(graph: MomentGraph, left: _Part, right: _Part) -> tuple[Bun
                 name = ("left", left_group)
             elif right_group in right.mixed:
                 name = ("right", right_group)
-            add(name, Bundle(rank, left_group, right_group, None, not is_mixed))
+            add(name, Bundle(rank, (left_group,), (right_group,), (), not is_mixed))
+    if left.n_open:
+        add(("left", "trace"), Bundle(left.n_open, (0, 1), (), (), True))
+    if right.n_open:
+        add(("right", "trace"), Bundle(right.n_open, (), (0, 1), (), True))
     return tuple(found.values())
