@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Grades of configurations: how far each lies outside what a potential was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.grading.active_set import ActiveSet
+from aiida_alpot.grading.rows import iterate_rows
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Extrapolation grades.
+
+    Parameters
+    ----------
+    per_configuration : (n,) float64
+        In neighbourhood mode the largest grade of its atoms.
+    per_atom : (n_atoms,) float64 or None
+        Flat as the arrays of ``Configurations``; None where a grader knows whole configurations
+        only.
+    """
+
+    per_configuration: Array
+    per_atom: Array | None
+
+
+@runtime_checkable
+class Grader(Protocol):
+    """Anything that says how far configurations lie outside the training set."""
+
+    def grade(self, configurations: Configurations) -> Grades:
+        """Return the grades of ``configurations``, in their order."""
+        ...
+
+
+class ExtrapolationGrader:
+    """Grades by the active set of a potential.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Its energies are linearised.
+    active_set : ActiveSet
+        Must have been built with the potential.
+
+    Raises
+    ------
+    ActiveSetError
+        If the active set belongs to another potential.
+    """
+
+    def __init__(self, potential: MomentTensorPotential, active_set: ActiveSet) -> None:
+        active_set.check_potential(potential)
+        self.potential = potential
+        self.active_set = active_set
+
+    def grade(self, configurations: Configurations) -> Grades:
+        """Return the grades of ``configurations`` in the mode of the active set.
+
+        Raises
+        ------
+        SpeciesError
+            If the potential lacks a species that occurs.
+        """
+        mode = self.active_set.mode
+        parts = [
+            self.active_set.grades(block.rows)
+            for block in iterate_rows(self.potential, configurations, mode=mode)
+        ]
+        grades = np.concatenate(parts) if parts else np.zeros(0)
+        if mode == "configuration":
+            return Grades(per_configuration=grades, per_atom=None)
+        largest = (
+            np.maximum.reduceat(grades, configurations.offsets[:-1]) if len(grades) else grades
+        )
+        return Grades(per_configuration=largest, per_atom=grades)
