@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+r"""Which candidates to label: those that enlarge the volume spanned by the training set.
+
+The training set fills the active set first. Then candidates compete with it for the places (MAXVOL
+over training and candidates), and configurations that own a row are selected. Two methods:
+
+``projected``
+    A candidate enters where it enlarges the volume by more than ``threshold``; training rows may
+    come back for any gain, which saves labels. A label pays for all rows of a configuration, so
+    each one selected enters as a whole, and those that this makes superfluous are not selected. In
+    the end no candidate has a grade above the threshold.
+``parity``
+    The algorithm of MLIP-2: unless the largest grade of all exceeds ``threshold`` nothing is
+    selected, else any gain of volume counts, and all owners of a row are selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.grading.active_set import (
+    ActiveSet,
+    build_active_set,
+    check_threshold,
+    empty_active_set,
+    extend_active_set,
+)
+from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.grading.rows import iterate_rows
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+SELECT_THRESHOLD = 2.0
+MAX_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Candidates worth a label.
+
+    Parameters
+    ----------
+    indices : (k,) int64
+        Selected candidates, the one that extrapolates most first; each next one is farthest from
+        the training set and those before it together.
+    gains : (k,) float64
+        Logarithm of the factor by which each enlarges the volume in that order.
+    over_limit : (l,) int64
+        Candidates that were selected too, but left out because of the limit.
+    grades : (n,) float64
+        Grade of every candidate with respect to the training set alone.
+    active_set : ActiveSet
+        Rows of the training set and of all selected candidates, those beyond the limit included.
+    """
+
+    indices: Array
+    gains: Array
+    over_limit: Array
+    grades: Array
+    active_set: ActiveSet
+
+    @property
+    def largest_grade(self) -> float:
+        """Largest grade of a candidate, zero if there is none."""
+        return float(self.grades.max(initial=0.0))
+
+
+def select(
+    potential: MomentTensorPotential,
+    candidates: Configurations,
+    *,
+    training: Configurations | None = None,
+    mode: str = "neighborhood",
+    method: str = "projected",
+    threshold: float = SELECT_THRESHOLD,
+    limit: int | None = None,
+) -> Selection:
+    """Select the candidates whose labels teach the potential most.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Where energies are linearised. An untrained one has to be given generic coefficients first,
+        see :func:`aiida_alpot.grading.row_space.with_generic_coefficients`.
+    candidates : Configurations
+        Labels are not looked at.
+    training : Configurations, optional
+        What is known already; without it everything extrapolates and candidates compete with each
+        other.
+    mode : {"neighborhood", "configuration"}
+        What a row stands for.
+    method : {"projected", "parity"}
+        See the module.
+    threshold : float
+        Grade above which a candidate is worth a label, > 1.
+    limit : int, optional
+        Select at most so many; those that gain most are kept.
+
+    Raises
+    ------
+    SettingError
+        If the threshold, the limit, the mode or the method is out of range.
+    SpeciesError
+        If the potential lacks a species that occurs.
+    """
+    check_threshold(threshold)
+    if limit is not None and limit < 1:
+        raise SettingError(f"At most {limit} configurations are to be selected; allow one or more.")
+    training = Configurations.empty() if training is None else training
+    if len(training):
+        start = build_active_set(potential, training, mode=mode, method=method)
+    else:
+        start = empty_active_set(potential, mode=mode, method=method)
+    grades = ExtrapolationGrader(potential, start).grade(candidates).per_configuration
+    if not grades.max(initial=0.0) > threshold:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Selection(nothing, np.zeros(0), nothing, grades, start)
+    if method == "parity":
+        final = extend_active_set(start, potential, candidates).active_set
+        owners = _owners(final, candidates, excluded=training.hashes())
+        chosen = _absorb(start, potential, candidates, owners, threshold=0.0)
+    else:
+        chosen = _choose(start, potential, training, candidates, threshold)
+        final = chosen.active_set
+    kept = len(chosen.indices) if limit is None else min(limit, len(chosen.indices))
+    indices = np.array(chosen.indices, dtype=np.int64)
+    return Selection(indices[:kept], np.array(chosen.gains[:kept]), indices[kept:], grades, final)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Candidates in the order in which they were chosen, and the active set that holds them."""
+
+    indices: list[int]
+    gains: list[float]
+    active_set: ActiveSet
+
+
+def _choose(
+    start: ActiveSet,
+    potential: MomentTensorPotential,
+    training: Configurations,
+    candidates: Configurations,
+    threshold: float,
+) -> _Chosen:
+    """Alternate between MAXVOL over all candidates and taking whole configurations, to the end.
+
+    MAXVOL counts rows, labels are paid by configuration: once all rows of those that gain most have
+    entered, others that own a row need no label any more.
+    """
+    chosen = _Chosen([], [], start)
+    excluded = set(training.hashes())
+    for _ in range(MAX_ROUNDS):
+        competed = _compete(chosen.active_set, potential, training, candidates, threshold)
+        owners = _owners(competed, candidates, excluded=excluded)
+        more = _absorb(chosen.active_set, potential, candidates, owners, threshold=threshold)
+        if not more.indices:
+            break
+        chosen = _Chosen(chosen.indices + more.indices, chosen.gains + more.gains, more.active_set)
+        excluded.update(candidates.select(more.indices).hashes())
+    return chosen
+
+
+def _compete(
+    start: ActiveSet,
+    potential: MomentTensorPotential,
+    training: Configurations,
+    candidates: Configurations,
+    threshold: float,
+) -> ActiveSet:
+    """Return the active set in which neither candidates nor training rows gain any more."""
+    current = start
+    for _ in range(MAX_ROUNDS):
+        extension = extend_active_set(current, potential, candidates, threshold=threshold)
+        current = extension.active_set
+        if extension.maxvol.n_swaps == 0 or len(training) == 0:
+            break
+        extension = extend_active_set(current, potential, training)
+        current = extension.active_set
+        if extension.maxvol.n_swaps == 0:
+            break
+    return current
+
+
+def _owners(active_set: ActiveSet, candidates: Configurations, *, excluded: Iterable[str]) -> Array:
+    """Return the candidates that own a row, the first of equal ones, none of the ``excluded``."""
+    active = set(active_set.hash.tolist()) - set(excluded)
+    owners = []
+    for index, digest in enumerate(candidates.hashes()):
+        if digest in active:
+            owners.append(index)
+            active.discard(digest)
+    return np.array(owners, dtype=np.int64)
+
+
+def _absorb(
+    start: ActiveSet,
+    potential: MomentTensorPotential,
+    candidates: Configurations,
+    owners: Array,
+    *,
+    threshold: float,
+) -> _Chosen:
+    """Take owners greedily: next comes the one farthest from training and those taken before it.
+
+    All rows of a configuration enter with it, until no owner is left above the threshold. What is
+    taken brings the others nearer, so their last known grades are treated as upper bounds and
+    computed anew only for the front runner.
+    """
+    rows = _rows_of_each(start, potential, candidates.select(owners))
+    current, log_det = start, start.log_det
+    reach = np.array([np.abs(one @ current.inverse).max() for one in rows])
+    taken, gains = [], []
+    while reach.max(initial=0.0) > threshold:
+        best = int(np.argmax(reach))
+        reach[best] = np.abs(rows[best] @ current.inverse).max()
+        if reach[best] < reach.max():
+            continue
+        if reach[best] <= threshold:
+            break
+        one = candidates.select([int(owners[best])])
+        extension = extend_active_set(current, potential, one)
+        taken.append(int(owners[best]))
+        gains.append(extension.maxvol.log_det - log_det)
+        current, log_det = extension.active_set, extension.maxvol.log_det
+        reach[best] = -1.0
+    return _Chosen(taken, gains, current)
+
+
+def _rows_of_each(
+    active_set: ActiveSet, potential: MomentTensorPotential, configurations: Configurations
+) -> list[Array]:
+    """Coordinates of the rows of each configuration, one array for each."""
+    rows: list[Array] = []
+    for block in iterate_rows(potential, configurations, mode=active_set.mode):
+        coordinates = active_set.coordinates(block.rows)
+        first = np.flatnonzero(np.diff(block.configuration, prepend=-1))
+        rows.extend(np.split(coordinates, first[1:]))
+    return rows
