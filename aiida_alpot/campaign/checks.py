@@ -37,6 +37,7 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_samplers,
         _check_thresholds,
         _check_budget,
+        _check_gate,
         _check_label,
     ):
         check(campaign, source)
@@ -214,7 +215,7 @@ def _check_gate(campaign: CampaignFile, source: str) -> None:
     from aiida_alpot.selection.gate import GateSettings
 
     check_settings_of_class(GateSettings, campaign.gate, source, ("gate",))
-    attempt(lambda: GateSettings(**campaign.gate), source, ("gate",))
+    attempt(lambda: GateSettings.from_mapping(campaign.gate), source, ("gate",))
 
 
 def _check_label(campaign: CampaignFile, source: str) -> None:

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Every mistake in a campaign file is answered by one line: the key, the value, what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiida_alpot.campaign import load_campaign
+from aiida_alpot.errors import AlpotError, CampaignFileError, InputFileError
+
+BULK = "bulk: {crystal: fcc, a: 3.6, cubic: true}"
+
+# (what is written, in place of what, words that the message must hold)
+MISTAKES = {
+    "unknown key": (
+        "budgett: {labels: 20}",
+        "budget: {labels: 20}",
+        ["budgett", "did you mean 'budget'"],
+    ),
+    "unknown key inside": (
+        "cutof: 5.0",
+        "cutoff: 5.0",
+        ["potential.cutof", "did you mean 'cutoff'"],
+    ),
+    "missing key": ("", "label: {calculator: EMT}\n", ["label is missing", "calculator"]),
+    "text for a number": ("level: high", "level: 8", ["potential.level", '"high"', "2 to 24"]),
+    "odd level": ("level: 7", "level: 8", ["potential.level is 7", "even numbers"]),
+    "number for text": ("name: 3", "name: test", ["name is 3", "letters"]),
+    "true for a number": (
+        "labels: true",
+        "labels: 20",
+        ["budget.labels is true", "numbers from 1"],
+    ),
+    "no budget": ("labels: 0", "labels: 20", ["budget.labels is 0", "numbers from 1"]),
+    "budget below the start": (
+        "labels: 1, labels_per_turn: 1",
+        "labels: 20",
+        ["budget.labels is 1", "at least 2"],
+    ),
+    "turn above the budget": (
+        "labels: 5",
+        "labels: 20",
+        ["budget.labels_per_turn is 10", "which is 5"],
+    ),
+    "thresholds out of order": (
+        "gamma_select: 12",
+        "gamma_select: 2",
+        ["grades.gamma_select is 12", "gamma_break", "10"],
+    ),
+    "threshold below one": (
+        "gamma_select: 0.5",
+        "gamma_select: 2",
+        ["grades.gamma_select is 0.5", "from 1"],
+    ),
+    "unknown mode": (
+        "grades: {mode: atoms, gamma_select: 2",
+        "grades: {gamma_select: 2",
+        ["grades.mode", '"atoms"', "neighborhood"],
+    ),
+    "not a species": ("species: [Cq]", "species: [Cu]", ["species[0]", '"Cq"', "chemical symbols"]),
+    "species twice": ("species: [Cu, Cu]", "species: [Cu]", ["species", "once"]),
+    "species without a start": (
+        "species: [Cu, Zr]\nseed: 1",
+        "species: [Cu]",
+        ["formula", "Cu, Zr"],
+    ),
+    "unknown sampler": (
+        "kind: md",
+        "kind: molecular_dynamics",
+        ["explore[0].kind", '"md"', "relaxation"],
+    ),
+    "unknown sampler setting": (
+        "temperature: 300",
+        "temperature_K: 300",
+        ["explore[0].temperature", "did you mean 'temperature_K'"],
+    ),
+    "missing sampler setting": (
+        "pressure_GPa: 0",
+        "temperature_K: 300",
+        ["explore[0].temperature_K", "missing"],
+    ),
+    "wrong sampler setting": ("steps: -1", "steps: 10", ["explore[0]", "-1", "at least 1"]),
+    "unknown start": ("starts: [slab]", "starts: [bulk]", ["explore[0].starts", '"slab"', "bulk"]),
+    "sampler twice": (
+        "  - {name: hot, kind: relaxation, starts: [bulk]}\ngrades",
+        "grades",
+        ["hot", "once"],
+    ),
+    "unknown calculator": (
+        "calculator: EMTT",
+        "calculator: EMT",
+        ["label.calculator", '"EMTT"', "did you mean EMT"],
+    ),
+    "unknown calculator setting": (
+        "calculator: EMT, settings: {ecut: 3}",
+        "calculator: EMT",
+        ["label.settings.ecut", "asap_cutoff"],
+    ),
+    "wrong calculator setting": (
+        "calculator: LennardJones, settings: {sigma: -1}",
+        "calculator: EMT",
+        ["sigma", "-1", "> 0"],
+    ),
+    "missing code": (
+        "calculator: GPAW, settings: {ecut: 300, kpts: [1, 1, 1]}",
+        "calculator: EMT",
+        ["label.code is missing", "gpaw@localhost"],
+    ),
+    "neither file nor crystal": (
+        "bulk: {rattle: 0.1}",
+        BULK,
+        ["start.structures.bulk", "either a file or a crystal"],
+    ),
+    "both file and crystal": (
+        "bulk: {file: a.xyz, crystal: fcc}",
+        BULK,
+        ["start.structures.bulk", "a.xyz"],
+    ),
+    "index of a crystal": (
+        "bulk: {crystal: fcc, index: 1}",
+        BULK,
+        ["start.structures.bulk.index", "this item is a crystal"],
+    ),
+    "unknown crystal": (
+        "bulk: {crystal: fc}",
+        BULK,
+        ["start.structures.bulk.crystal", '"fc"', "fcc"],
+    ),
+    "crystal that ASE cannot build": (
+        "bulk: {crystal: hcp, a: 3.6, cubic: true}",
+        BULK,
+        ["start.structures.bulk", "cannot build Cu as hcp"],
+    ),
+    "bad index": (
+        "bulk: {file: a.xyz, index: 'a:b'}",
+        BULK,
+        ["start.structures.bulk.index", "start:stop:step"],
+    ),
+    "all atoms taken out": (
+        "bulk: {crystal: fcc, vacancies: 1}",
+        BULK,
+        ["start.structures.bulk", "vacancies is 1"],
+    ),
+    "too many shares": (
+        "bulk: {crystal: fcc, substitute: {Cu: 0.7, Au: 0.4}}",
+        BULK,
+        ["substitute", "Au"],
+    ),
+    "overlapping atoms": (
+        "bulk: {crystal: fcc, a: 0.2}",
+        BULK,
+        ["start.structures.bulk", "overlap"],
+    ),
+    "no structures": (
+        "structures: {}",
+        "structures:\n    " + BULK,
+        ["start.structures", "at least one"],
+    ),
+    "negative strain": (
+        "strain: -0.1",
+        "strain: 0.01",
+        ["start.training[0].strain is -0.1", "0 to 0.5"],
+    ),
+    "not a number": ("cutoff: .nan", "cutoff: 5.0", ["potential.cutoff", ".nan", "1 to 20"]),
+    "min_distance above the cutoff": (
+        "cutoff: 5.0, min_distance: 6",
+        "cutoff: 5.0",
+        ["potential.min_distance is 6", "cutoff"],
+    ),
+    "duplicate key": (
+        "name: test\nname: other",
+        "name: test",
+        ["'name' stands twice", "lines 1 and 2"],
+    ),
+    "duplicate key inside": ("labels: 20, labels: 30", "labels: 20", ["'labels' stands twice"]),
+    "broken YAML": ("species: [Cu", "species: [Cu]", ["line"]),
+    "a list": ("[", "name: test", ["line"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_that_names_key_value_and_remedy(mistake, write_campaign):
+    new, old, words = MISTAKES[mistake]
+    path = write_campaign((old, new))
+    with pytest.raises(AlpotError) as caught:
+        load_campaign(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    for word in words:
+        assert word in message
+    assert caught.value.exit_status != 0
+
+
+def test_a_missing_campaign_file_is_named(tmp_path):
+    with pytest.raises(CampaignFileError, match=r"no\.yaml: No such file"):
+        load_campaign(tmp_path / "no.yaml")
+
+
+def test_a_binary_campaign_file_is_refused(tmp_path):
+    path = tmp_path / "campaign.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CampaignFileError, match="not a text file"):
+        load_campaign(path)
+
+
+def test_an_empty_campaign_file_is_refused(tmp_path):
+    path = tmp_path / "campaign.yaml"
+    path.write_text("")
+    with pytest.raises(CampaignFileError, match="keys and values"):
+        load_campaign(path)
+
+
+def test_a_missing_structure_file_is_named_with_its_key(write_campaign):
+    path = write_campaign((BULK, "bulk: {file: nothing.xyz}"))
+    with pytest.raises(InputFileError, match=r"start\.structures\.bulk: .*nothing\.xyz"):
+        load_campaign(path)
+
+
+def test_a_species_that_nothing_holds_is_refused(write_campaign):
+    path = write_campaign(
+        ("species: [Cu]", "species: [Cu, Zr]"),
+        (
+            "{crystal: fcc, a: 3.6, cubic: true, strain",
+            "{formula: Cu, crystal: fcc, a: 3.6, strain",
+        ),
+        (BULK, "bulk: {formula: Cu, crystal: fcc, a: 3.6}"),
+    )
+    with pytest.raises(CampaignFileError, match=r"species is .*Zr.* where Zr does not"):
+        load_campaign(path)
+
+
+def test_a_misspelt_required_key_is_named_rather_than_the_missing_one(write_campaign):
+    with pytest.raises(CampaignFileError, match=r"unknown key nam; did you mean 'name'"):
+        load_campaign(write_campaign(("name: test", "nam: test")))
