@@ -45,25 +45,12 @@ class SeveralValues(click.Option):
         self.accepts = accepts or (lambda word: True)
 
 
-class JobCommand(click.Command):
-    """A verb of the jobs: either ``--request FILE``, or flags."""
+class SpreadingCommand(click.Command):
+    """A command that knows options of several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse a request alone, or the flags with options of several values spread out."""
-        if any(word == "--request" or word.startswith("--request=") for word in args):
-            return click.Command(self.name, params=[REQUEST]).parse_args(ctx, args)
+        """Parse the words after spreading out options of several values."""
         return super().parse_args(ctx, self._spread(args))
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the flags and ``--request``, which help shows with them."""
-        return [*super().get_params(ctx)[:-1], REQUEST, *super().get_params(ctx)[-1:]]
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the request, or the function of the command."""
-        request = ctx.params.pop("request", None)
-        if request is None:
-            return super().invoke(ctx)
-        return run_request_file(self.name or "", Path(request))
 
     def _spread(self, args: list[str]) -> list[str]:
         """Turn ``--x a b`` into ``--x a --x b`` for options of several values."""
@@ -85,6 +72,27 @@ class JobCommand(click.Command):
             else:
                 spread.extend([word] if spread[-1] == current[0] else [current[0], word])
         return spread
+
+
+class JobCommand(SpreadingCommand):
+    """A verb of the jobs: either ``--request FILE``, or flags."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse a request alone, or the flags."""
+        if any(word == "--request" or word.startswith("--request=") for word in args):
+            return click.Command(self.name, params=[REQUEST]).parse_args(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the flags and ``--request``, which help shows with them."""
+        return [*super().get_params(ctx)[:-1], REQUEST, *super().get_params(ctx)[-1:]]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the request, or the function of the command."""
+        request = ctx.params.pop("request", None)
+        if request is None:
+            return super().invoke(ctx)
+        return run_request_file(self.name or "", Path(request))
 
 
 REQUEST = click.Option(
@@ -118,7 +126,7 @@ def run_request_file(verb: str, path: Path) -> None:
             f"{file} asks for the job {json.dumps(content.get('job'))}, not '{verb}'. Call "
             f"'alpot {content.get('job')} --request {file}'."
         )
-    _set_threads(content.get("threads"))
+    set_threads(content.get("threads"))
     try:
         result = run_request(file)
     except (AlpotError, KeyboardInterrupt):
@@ -129,7 +137,8 @@ def run_request_file(verb: str, path: Path) -> None:
     click.echo(f"{verb}: done in {result['seconds']:.1f} s; see {file.parent / RESULT_FILE}")
 
 
-def _set_threads(threads: Any) -> None:
+def set_threads(threads: Any) -> None:
+    """Set the number of threads of numerical libraries that are not loaded yet."""
     if isinstance(threads, int) and not isinstance(threads, bool) and threads > 0:
         for variable in _THREAD_VARIABLES:
             os.environ[variable] = str(threads)

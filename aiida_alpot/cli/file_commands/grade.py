@@ -1,14 +1,83 @@
 # SPDX-License-Identifier: MIT
-"""``alpot grade`` on files."""
+"""``alpot grade``: how far configurations lie outside what a potential was trained on."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 from aiida_alpot.cli.job_command import JobCommand
+from aiida_alpot.cli.options import (
+    configurations_argument,
+    json_option,
+    method_option,
+    mode_option,
+    potential_argument,
+    species_option,
+    training_option,
+)
+
+SHOWN = 20
 
 
 @click.command("grade", cls=JobCommand)
-def command() -> None:
-    """Run a request of this job."""
-    raise click.UsageError("Give --request FILE", click.get_current_context())
+@potential_argument
+@configurations_argument
+@training_option
+@species_option
+@mode_option
+@method_option
+@json_option
+def command(
+    *,
+    potential: Path,
+    configurations: Path,
+    training: tuple[Path, ...],
+    species: tuple[str, ...],
+    mode: str,
+    method: str,
+    json_file: Path | None,
+) -> None:
+    """Grade CONFIGURATIONS by the D-optimal active set of a training set.
+
+    Up to 1 a configuration is interpolated; labels are worth their price above 2, and nothing can
+    be relied on above 10. The defaults give MLIP-2's grades; campaigns grade each neighborhood in the
+    projected row space.
+    """
+    from aiida_alpot.cli.job_folder import JobFolder, read_all, species_of, write_json
+
+    species = species_of(potential, species)
+    given = read_all([configurations], species)
+    with JobFolder() as job:
+        result = job.run(
+            "grade",
+            potential=job.add_potential(potential, species),
+            training=[job.add_configurations(read_all(training, species), "training")],
+            configurations=job.add_configurations(given, "configurations"),
+            mode=mode,
+            method=method,
+        )
+    if json_file is not None:
+        figures = {"grades": result["grades"]}
+        if mode == "neighborhood":
+            figures["per_atom"] = result["per_atom"]
+        write_json(figures, json_file)
+    for line in grade_lines(result["grades"]):
+        click.echo(line)
+
+
+def grade_lines(grades: list[float | None]) -> list[str]:
+    """Return the grades as lines of text, the first ones one by one and a summary of all."""
+    lines = [f"{index:6d}  {_shown(grade)}" for index, grade in enumerate(grades[:SHOWN])]
+    if len(grades) > SHOWN:
+        lines.append(f"   ...  {len(grades) - SHOWN} more")
+    known = [grade for grade in grades if grade is not None]
+    beyond = len(grades) - sum(grade <= 2 for grade in known)
+    largest = "infinite" if len(known) < len(grades) else f"{max(known):.4g}"
+    lines.append(f"largest grade {largest}; {beyond} of {len(grades)} above 2")
+    return lines
+
+
+def _shown(grade: float | None) -> str:
+    return "infinite" if grade is None else f"{grade:.6g}"

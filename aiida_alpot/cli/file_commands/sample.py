@@ -1,14 +1,121 @@
 # SPDX-License-Identifier: MIT
-"""``alpot sample`` on files."""
+"""``alpot sample``: run a sampler, stop on extrapolation, keep what is worth a label."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
-from aiida_alpot.cli.job_command import JobCommand
+from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
+from aiida_alpot.cli.options import (
+    FILE,
+    existing,
+    json_option,
+    potential_argument,
+    required_output_option,
+    seed_option,
+    set_option,
+    species_option,
+    threads_option,
+)
 
 
 @click.command("sample", cls=JobCommand)
-def command() -> None:
-    """Run a request of this job."""
-    raise click.UsageError("Give --request FILE", click.get_current_context())
+@potential_argument
+@click.argument("starts", type=FILE, callback=existing)
+@click.option(
+    "--kind",
+    default="molecular_dynamics",
+    show_default=True,
+    metavar="KIND",
+    help="Kind of sampler, as in a campaign file.",
+)
+@set_option
+@click.option(
+    "--training",
+    cls=SeveralValues,
+    type=FILE,
+    callback=existing,
+    metavar="CONFIGS...",
+    help="Training set, by which frames are graded; without one nothing is graded.",
+)
+@species_option
+@click.option(
+    "--gamma-select", default=2.0, show_default=True, help="Keep frames above this grade."
+)
+@click.option("--gamma-break", default=10.0, show_default=True, help="Stop a chain at this grade.")
+@click.option(
+    "--max-frames", type=click.IntRange(min=1), default=50, show_default=True,
+    help="Most frames kept of a chain.",
+)  # fmt: skip
+@click.option(
+    "--record-every", type=click.IntRange(min=1), default=10, show_default=True,
+    help="Steps between recorded frames.",
+)  # fmt: skip
+@seed_option
+@threads_option
+@required_output_option
+@json_option
+def command(
+    *,
+    potential: Path,
+    starts: Path,
+    kind: str,
+    settings: tuple[str, ...],
+    training: tuple[Path, ...],
+    species: tuple[str, ...],
+    seed: int,
+    threads: int,
+    output: Path,
+    json_file: Path | None,
+    **rules: Any,
+) -> None:
+    """Run a sampler with POTENTIAL from each structure in STARTS.
+
+    Frames are graded in neighborhood mode by the active set of the training set, as in a campaign.
+    """
+    set_threads(threads)
+    from aiida_alpot.cli.job_folder import (
+        JobFolder,
+        parse_settings,
+        read_all,
+        species_of,
+        write_json,
+    )
+    from aiida_alpot.mtp.structure_files import write_configurations
+
+    species = species_of(potential, species)
+    given = read_all([starts], species)
+    with JobFolder() as job:
+        calculator = {"potential": job.add_potential(potential, species)}
+        if training:
+            calculator["active_set"] = _build_active_set(job.path, read_all(training, species))
+        result = job.run(
+            "sample",
+            calculator=calculator,
+            sampler={"kind": kind, **parse_settings(settings)},
+            starts=job.add_configurations(given, "starts"),
+            seed=seed,
+            threads=threads,
+            **rules,
+        )
+        candidates = job.configurations("candidates.npz")
+    if len(candidates):
+        write_configurations(candidates, output, species=species)
+    if json_file is not None:
+        write_json({"chains": result["chains"]}, json_file)
+    for chain in result["chains"]:
+        click.echo(f"{chain['chain']}: {chain['steps']} steps, {chain['stop']}: {chain['reason']}")
+    written = f"; written to {output}" if len(candidates) else ""
+    click.echo(f"{len(candidates)} frames kept{written}")
+
+
+def _build_active_set(folder: Path, training: Any) -> str:
+    from aiida_alpot.grading.active_set import build_active_set
+    from aiida_alpot.mtp.mlip_files import read_potential
+
+    active_set = build_active_set(read_potential(folder / "potential.mtp"), training)
+    active_set.save(folder / "active_set.npz")
+    return "active_set.npz"

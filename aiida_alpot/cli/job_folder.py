@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""File commands run the very jobs that AiiDA runs: flags become a request in a folder of its own.
+
+So a number that a person gets on the command line is the number that a campaign gets.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from aiida_alpot.errors import InputFileError, SettingError
+
+if TYPE_CHECKING:
+    from aiida_alpot.configurations import Configurations
+
+
+class JobFolder:
+    """A temporary folder with the files of one job.
+
+    Files are added under plain names, :meth:`run` writes the request and runs it, and the folder
+    goes with the ``with`` block.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="alpot-")
+        self.path = Path(self._folder.name)
+
+    def __enter__(self) -> JobFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._folder.cleanup()
+
+    def add_configurations(self, configurations: Configurations, name: str) -> str:
+        """Write configurations as ``name.npz`` and return the name of the file."""
+        configurations.save(self.path / f"{name}.npz")
+        return f"{name}.npz"
+
+    def add_potential(self, path: Path, species: Sequence[str]) -> str:
+        """Copy a potential with its species recorded, and return the name of the file.
+
+        Raises
+        ------
+        InputFileError
+            If the file is missing, unreadable or truncated.
+        SpeciesError
+            If neither the file nor ``species`` says which type is which element.
+        """
+        from aiida_alpot.mtp.mlip_files import read_potential, write_potential
+
+        potential = read_potential(path, species or None)
+        write_potential(potential, self.path / "potential.mtp")
+        return "potential.mtp"
+
+    def run(self, job: str, **keys: Any) -> dict[str, Any]:
+        """Run a job with these keys and return its result.
+
+        Raises
+        ------
+        AlpotError
+            Whatever the job raises.
+        """
+        from aiida_alpot.jobs.requests import REQUEST_FILE, SCHEMA
+        from aiida_alpot.jobs.run import run_request
+
+        request = {"schema": SCHEMA, "job": job, **keys}
+        file = self.path / REQUEST_FILE
+        file.write_text(json.dumps(request, indent=1), encoding="utf-8")
+        return run_request(file)
+
+    def configurations(self, name: str) -> Configurations:
+        """Return the configurations that the job wrote as ``name``."""
+        from aiida_alpot.configurations import Configurations
+
+        return Configurations.load(self.path / name)
+
+
+def species_of(path: Path, species: Sequence[str]) -> tuple[str, ...]:
+    """Return the species of a potential file; ``species`` if it records none."""
+    from aiida_alpot.mtp.mlip_files import read_potential
+
+    return tuple(read_potential(path, species or None).species)
+
+
+def read_all(paths: Sequence[Path], species: Sequence[str] | None = None) -> Configurations:
+    """Read the configurations of several files into one set.
+
+    Raises
+    ------
+    InputFileError, EmptyDataError, LevelOfTheoryError
+        If a file cannot be read or is empty, or the files do not go together.
+    """
+    from aiida_alpot.configurations import concatenate
+    from aiida_alpot.mtp.structure_files import read_configurations
+
+    return concatenate([read_configurations(path, species=species or None) for path in paths])
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write plain JSON, whole or not at all; NaN becomes null."""
+    from aiida_alpot.jobs.requests import to_plain_json
+
+    text = json.dumps(to_plain_json(content), indent=1, allow_nan=False) + "\n"
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def parse_settings(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """Return settings given as ``KEY=VALUE``, values read as in a campaign file.
+
+    Raises
+    ------
+    SettingError
+        If one is not of that form or a key stands twice.
+    """
+    from aiida_alpot.campaign.yaml_file import parse_yaml
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise SettingError(f"{option} {pair} is not of the form KEY=VALUE.")
+        if key in settings:
+            raise SettingError(f"{option} {key} stands twice; keep one of them.")
+        settings[key] = parse_yaml(f"value: {value}", source=f"{option} {pair}")["value"]
+    return settings
