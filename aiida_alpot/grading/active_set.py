@@ -324,7 +324,7 @@ def build_active_set(
     scale : float
         Length of the fictitious rows of the start.
     threshold : float
-        Smallest gain of volume for which rows are exchanged, > 1.
+        Smallest gain of volume for which rows are exchanged, >= 1.
 
     Raises
     ------
@@ -384,7 +384,7 @@ def extend_active_set(
     candidates : Configurations
         Labels are not looked at.
     threshold : float
-        Smallest factor on the volume for which a row enters, > 1.
+        Smallest factor on the volume for which a row enters, >= 1.
 
     Raises
     ------
@@ -405,18 +405,18 @@ def extend_active_set(
     result = maxvol_in_blocks(
         _joined(blocks) if one_batch else _remembered(blocks),
         start=(active_set.rows, active_set.inverse),
-        threshold=threshold,
+        threshold=max(threshold, SWAP_THRESHOLD),
         keep_all=one_batch,
     )
     return _with_entered_rows(active_set, candidates, owners, result)
 
 
 def check_threshold(threshold: float) -> None:
-    """Raise SettingError unless ``threshold`` exceeds one."""
-    if not threshold > 1.0:
+    """Raise SettingError unless ``threshold`` is at least one."""
+    if not threshold >= 1.0:
         raise SettingError(
-            f"The threshold of a grade is {threshold:g}; it must exceed 1, where interpolation "
-            "ends."
+            f"The threshold of a grade is {threshold:g}; it must be at least 1, where "
+            "interpolation ends."
         )
 
 

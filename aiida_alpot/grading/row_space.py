@@ -70,7 +70,7 @@ def structural_rank(potential: MomentTensorPotential) -> int:
 
 
 def with_generic_coefficients(potential: MomentTensorPotential) -> MomentTensorPotential:
-    """Return the potential itself if it is trained, else with random linear coefficients.
+    """Return the potential itself if it is trained, else with random coefficients.
 
     Where all moment coefficients are zero no energy depends on a radial coefficient, and rows would
     tell one half of what they can. Configurations are compared by the span of their rows, for which
@@ -79,9 +79,11 @@ def with_generic_coefficients(potential: MomentTensorPotential) -> MomentTensorP
     if is_trained(potential):
         return potential
     rng = np.random.default_rng(SEED)
-    return dataclasses.replace(
-        potential, moment_coefficients=rng.standard_normal(len(potential.moment_coefficients))
-    )
+    linear = rng.standard_normal(len(potential.moment_coefficients))
+    radial = potential.radial_coefficients
+    if not radial.any():
+        radial = rng.standard_normal(radial.shape)
+    return dataclasses.replace(potential, moment_coefficients=linear, radial_coefficients=radial)
 
 
 def is_trained(potential: MomentTensorPotential) -> bool:

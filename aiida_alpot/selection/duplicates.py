@@ -116,3 +116,12 @@ class KnownFingerprints:
         """Remember a fingerprint under a name."""
         self._means[new.composition].append(float(new.distances.mean()))
         self._members[new.composition].append((name, new.distances))
+
+
+def smallest_distance(configurations: Configurations) -> float:
+    """Return the smallest distance of all, at most :data:`FINGERPRINT_CUTOFF`, Angstrom."""
+    smallest = FINGERPRINT_CUTOFF
+    for index in range(len(configurations)):
+        lengths = pair_distances(configurations, index).lengths
+        smallest = min(smallest, float(lengths.min(initial=smallest)))
+    return smallest

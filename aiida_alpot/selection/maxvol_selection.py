@@ -97,7 +97,7 @@ def select(
     method : {"projected", "parity"}
         See the module.
     threshold : float
-        Grade above which a candidate is worth a label, > 1.
+        Grade above which a candidate is worth a label, >= 1.
     limit : int, optional
         Select at most so many; those that gain most are kept.
 

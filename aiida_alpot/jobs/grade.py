@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The job ``grade``: how far configurations lie outside what a potential was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations, concatenate
+from aiida_alpot.errors import EmptyDataError, SettingError
+from aiida_alpot.grading.active_set import ActiveSet, build_active_set
+from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.mtp.mlip_files import read_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.structure_files import read_configurations
+
+
+@dataclass(frozen=True)
+class GradeRequest(Request):
+    """Keys of the request.
+
+    Parameters
+    ----------
+    potential, configurations : str
+        File of the potential, file of what is to be graded.
+    active_set : str or null
+        File of an active set that belongs to the potential; its mode decides then.
+    training : list of str
+        Files of the training set, from which the active set is built if none is given.
+    species : list of str or null
+        Order of the types, for a potential file that names none.
+    mode, method : str
+        See :func:`aiida_alpot.grading.build_active_set`. The default is what MLIP-2 prints.
+    threads : int
+        Number of threads of the linear algebra.
+    """
+
+    potential: str
+    configurations: str
+    active_set: str | None = None
+    training: tuple[str, ...] = ()
+    species: tuple[str, ...] | None = None
+    mode: str = "configuration"
+    method: str = "parity"
+    threads: int = 1
+
+
+REQUEST = GradeRequest
+
+
+def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
+    """Grade the configurations of a request.
+
+    Returns
+    -------
+    mapping
+        ``grades``, one for each configuration; ``per_atom`` lists of them in neighbourhood mode.
+
+    Raises
+    ------
+    SettingError
+        If neither or both of 'active_set' and 'training' are given, or the mode is unknown.
+    ActiveSetError
+        If the active set belongs to another potential.
+    EmptyDataError
+        If there is nothing to grade or to train on.
+    """
+    if (request.active_set is None) == (not request.training):
+        raise SettingError(
+            "Grades need either an active set or the training set to build one from: give exactly "
+            "one of 'active_set' and 'training'."
+        )
+    potential = read_potential(file_in(folder, request.potential), request.species)
+    configurations = read_sets(folder, [request.configurations], potential.species)
+    if len(configurations) == 0:
+        raise EmptyDataError(f"{request.configurations} holds no configuration to grade.")
+    if request.active_set is not None:
+        active_set = ActiveSet.load(file_in(folder, request.active_set))
+    else:
+        training = read_sets(folder, request.training, potential.species)
+        active_set = build_active_set(potential, training, mode=request.mode, method=request.method)
+    return grades_of(potential, active_set, configurations)
+
+
+def grades_of(
+    potential: MomentTensorPotential, active_set: ActiveSet, configurations: Configurations
+) -> dict[str, Any]:
+    """Return the grades as the plain mapping that ``alpot grade`` writes."""
+    grades = ExtrapolationGrader(potential, active_set).grade(configurations)
+    result: dict[str, Any] = {
+        "grades": grades.per_configuration.tolist(),
+        "mode": active_set.mode,
+        "method": active_set.method,
+        "rank": active_set.rank,
+        "n_initialized": active_set.n_initialized,
+    }
+    if grades.per_atom is not None:
+        parts = np.split(grades.per_atom, configurations.offsets[1:-1])
+        result["per_atom"] = [part.tolist() for part in parts]
+    return result
+
+
+def read_sets(
+    folder: Path, names: Sequence[str], species: Sequence[str] | None = None
+) -> Configurations:
+    """Return the configurations of several files of a request as one set, which may be empty."""
+    return concatenate(
+        [
+            read_configurations(file_in(folder, name), species=species or None, allow_empty=True)
+            for name in names
+        ]
+    )

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""The job ``select``: pass candidates through the gate, and select those worth a label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
+from aiida_alpot.jobs.grade import read_sets
+from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.mtp.mlip_files import read_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+from aiida_alpot.selection.duplicates import smallest_distance
+from aiida_alpot.selection.gate import GateSettings, Verdict, gate
+from aiida_alpot.selection.maxvol_selection import SELECT_THRESHOLD, Selection, select
+from aiida_alpot.selection.split import split_by_chain
+
+Array = np.ndarray
+SELECTED_FILE = "selected.npz"
+TEST_FILE = "test.npz"
+MOST_LISTED = 10_000
+SELECTED, HELD_OUT, OVER_LIMIT, NOT_NEEDED = "selected", "held_out", "over_limit", "not_needed"
+_DETAILS = {
+    SELECTED: "enlarges the volume that the training set spans",
+    HELD_OUT: "selected, and held out for a test set with its chain",
+    OVER_LIMIT: "would enlarge the volume, but others gain more",
+    NOT_NEEDED: "lies within what the training set and the selected ones span",
+}
+
+
+@dataclass(frozen=True)
+class SelectRequest(Request):
+    """Keys of the request.
+
+    Parameters
+    ----------
+    candidates, training : list of str
+        Files of what to select from, and of what is known already (which may be nothing).
+    potential : str or null
+        File of the potential. Without one, ``species``, ``level`` and ``cutoff`` name the form of
+        an untrained potential that tells environments apart.
+    species : list of str or null
+        Order of the types, also for a potential file that names none.
+    level, cutoff, min_distance : int, float, float or null
+        Form of the untrained potential; ``min_distance`` is taken from the data if null.
+    mode, method, threshold, limit
+        See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
+    gate : dict
+        Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
+    test_fraction : float
+        Fraction of the selected ones to hold out for tests, by whole chains.
+    seed, threads : int
+        Seed of the split and of an untrained potential; threads of the linear algebra.
+    """
+
+    candidates: tuple[str, ...]
+    training: tuple[str, ...] = ()
+    potential: str | None = None
+    species: tuple[str, ...] | None = None
+    level: int | None = None
+    cutoff: float | None = None
+    min_distance: float | None = None
+    mode: str = "configuration"
+    method: str = "parity"
+    threshold: float = SELECT_THRESHOLD
+    limit: int | None = None
+    gate: dict[str, Any] = field(default_factory=dict)
+    test_fraction: float = 0.0
+    seed: int = 0
+    threads: int = 1
+
+
+REQUEST = SelectRequest
+
+
+def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
+    """Write ``selected.npz``, and ``test.npz`` if chains are held out; return what became of each.
+
+    Raises
+    ------
+    SettingError
+        If a key is out of range, or neither a potential nor its form is given.
+    SpeciesError
+        If the potential lacks a species of the candidates.
+    InputFileError
+        If a file is missing or not readable.
+    """
+    settings = GateSettings.from_mapping(request.gate)
+    given = None
+    if request.potential is not None:
+        path = file_in(folder, request.potential)
+        given = read_potential(path, request.species, allow_untrained=True)
+    species = request.species if given is None else given.species
+    training = read_sets(folder, request.training, species)
+    candidates = read_sets(folder, request.candidates, species)
+    verdicts = gate(candidates, training, settings)
+    passed = np.flatnonzero([verdict.passed for verdict in verdicts])
+    potential = given or _untrained_potential(request, training, candidates.select(passed))
+    selection = select(
+        with_generic_coefficients(potential),
+        candidates.select(passed),
+        training=training,
+        mode=request.mode,
+        method=request.method,
+        threshold=request.threshold,
+        limit=request.limit,
+    )
+    grades = candidates.grade.copy()
+    if is_trained(potential) and len(training):
+        grades[passed] = selection.grades
+    chosen = passed[selection.indices]
+    filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
+    ranked = candidates.replace(grade=filled).select(chosen)
+    kept, held_out = split_by_chain(
+        ranked, request.test_fraction, np.random.default_rng(request.seed)
+    )
+    ranked.select(kept).save(folder / SELECTED_FILE)
+    if request.test_fraction > 0.0:
+        ranked.select(held_out).save(folder / TEST_FILE)
+    outcome = _outcomes(verdicts, passed, selection, set(chosen[held_out].tolist()))
+    return _report(candidates, outcome, grades, grades[passed])
+
+
+def _untrained_potential(
+    request: SelectRequest, training: Configurations, candidates: Configurations
+) -> MomentTensorPotential:
+    if request.species is None or request.level is None or request.cutoff is None:
+        raise SettingError(
+            "Selection needs a potential, or 'species', 'level' and 'cutoff' of one that is not "
+            "trained yet."
+        )
+    nearest = [smallest_distance(training), smallest_distance(candidates)]
+    return initial_potential(
+        request.level,
+        request.cutoff,
+        species=request.species,
+        min_distance=request.min_distance or min(0.99 * min(nearest), 0.5 * request.cutoff),
+        rng=np.random.default_rng(request.seed),
+    )
+
+
+def _outcomes(
+    verdicts: list[Verdict], passed: Array, selection: Selection, held_out: set[int]
+) -> list[Verdict]:
+    """Return what the gate said of those that it refused, and selection of the others."""
+    outcomes = list(verdicts)
+    rules = dict.fromkeys(passed.tolist(), NOT_NEEDED)
+    rules |= dict.fromkeys(passed[selection.over_limit].tolist(), OVER_LIMIT)
+    rules |= dict.fromkeys(passed[selection.indices].tolist(), SELECTED)
+    rules |= dict.fromkeys(held_out, HELD_OUT)
+    for index, rule in rules.items():
+        outcomes[index] = Verdict(True, rule, _DETAILS[rule])
+    return outcomes
+
+
+def _report(
+    candidates: Configurations, outcomes: list[Verdict], grades: Array, passed_grades: Array
+) -> dict[str, Any]:
+    known = passed_grades[np.isfinite(passed_grades)]
+    counts = Counter(outcome.rule for outcome in outcomes)
+    listed = [
+        {
+            "identifier": str(candidates.identifier[index]),
+            "verdict": outcome.rule,
+            "detail": outcome.detail,
+            "grade": float(grades[index]),
+        }
+        for index, outcome in enumerate(outcomes[:MOST_LISTED])
+    ]
+    return {
+        "verdicts": dict(sorted(counts.items())),
+        "n_candidates": len(candidates),
+        "n_selected": counts[SELECTED],
+        "n_held_out": counts[HELD_OUT],
+        "largest_grade": float(known.max()) if len(known) else None,
+        "candidates": listed,
+    }
