@@ -5,22 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
+from aiida_alpot.mtp.kernels.energy import energy_work_size, evaluate_blocks
+from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS, WIDE
 from aiida_alpot.mtp.kernels.tables import ContractionTables, contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.neighbors import NeighborList, batch_neighbor_list
 
 Array = np.ndarray
+RowSink = Callable[[Array, Array], None]
+"""Called with atoms (m,) and their rows (m, n_parameters), which are overwritten afterwards."""
+
 _NO_ROWS = np.zeros((0, 0))
-_LANES = 8
-_SLOTS = 4
-_LARGEST_CHUNKS = 16
-_SMALLEST_CHUNK = 64  # blocks
+_MOST_CHUNKS = 16
+_SMALLEST_CHUNK = 64
+_BLOCKS_OF_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,6 @@ class Evaluation:
     stress: Array
 
 
-@dataclass(frozen=True)
-class SiteResults:
-    """Per-atom results of the kernels; arrays that were not asked for have no rows."""
-
-    energies: Array
-    forces: Array
-    strains: Array
-    """dE/dstrain by site, eV, xx yy zz yz xz xy."""
-    rows: Array
-
-
 def evaluate(
     potential: MomentTensorPotential,
     configurations: Configurations,
@@ -69,7 +64,9 @@ def evaluate(
     Parameters
     ----------
     potential : MomentTensorPotential
+        Anything from :func:`read_potential` or a fit.
     configurations : Configurations
+        Labels are not looked at.
     neighbors : NeighborList, optional
         Of :func:`aiida_alpot.neighbors.batch_neighbor_list`; its cutoff is that of the potential
         or larger.
@@ -83,18 +80,17 @@ def evaluate(
     GeometryError
         If positions are not finite or atoms coincide.
     """
+    if len(configurations) == 0:
+        return Evaluation(np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros((0, 6)))
     types = potential.types_of(configurations.numbers)
     if neighbors is None:
         neighbors = batch_neighbor_list(configurations, potential.cutoff)
-    sites = evaluate_sites(potential, types, neighbors, threads=threads)
+    sites = SiteEvaluator(potential, types).evaluate(neighbors, threads=threads)
     starts = configurations.offsets[:-1]
-    if len(starts) == 0:
-        return Evaluation(np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros((0, 6)))
     energy = np.add.reduceat(sites.energies, starts)
-    _require_finite(energy)
+    _require_finite(energy, configurations)
     strain = np.add.reduceat(sites.strains, starts)
-    volume = np.abs(np.linalg.det(configurations.cells))
-    is_periodic = configurations.pbc.all(axis=1) & (volume > 0.0)
+    is_periodic, volume = _periodic_volumes(configurations)
     stress = np.full((len(starts), 6), np.nan)
     stress[is_periodic] = strain[is_periodic] / volume[is_periodic, None]
     return Evaluation(energy, sites.energies, sites.forces, stress)
@@ -112,78 +108,158 @@ def energy_rows(
     Columns in the order of :attr:`MomentTensorPotential.parameters`. Arguments and errors as for
     :func:`evaluate`.
     """
+    rows = np.empty((configurations.offsets[-1], potential.n_parameters))
+    if len(rows) == 0:
+        return rows
     types = potential.types_of(configurations.numbers)
     if neighbors is None:
         neighbors = batch_neighbor_list(configurations, potential.cutoff)
-    sites = evaluate_sites(
-        potential, types, neighbors, wants_forces=False, wants_rows=True, threads=threads
+
+    def keep(atoms: Array, block: Array) -> None:
+        rows[atoms] = block
+
+    SiteEvaluator(potential, types).evaluate(
+        neighbors, wants_forces=False, row_sink=keep, threads=threads
     )
-    return sites.rows
+    return rows
 
 
-def evaluate_sites(
-    potential: MomentTensorPotential,
-    types: Array,
-    neighbors: NeighborList,
-    *,
-    wants_forces: bool = True,
-    wants_rows: bool = False,
-    threads: int = 1,
-) -> SiteResults:
-    """Evaluate all atoms of a neighbour list, whatever configurations they belong to.
+class SiteResults(NamedTuple):
+    """Per-atom results; forces and strains have no rows where they were not asked for."""
+
+    energies: Array
+    """(n_atoms,) V_i, eV."""
+    forces: Array
+    """(n_atoms, 3) eV/A."""
+    strains: Array
+    """(n_atoms, 6) Part of each site in dE/dstrain, eV, xx yy zz yz xz xy."""
+
+
+class _WorkSpace(NamedTuple):
+    work: Array
+    places: Array
+
+
+class SiteEvaluator:
+    """Evaluates one potential for atoms of fixed species, whatever configurations they belong to.
+
+    Keeps what does not change with the positions, and the work space, between calls.
 
     Parameters
     ----------
     potential : MomentTensorPotential
+        Its arrays are read, not copied.
     types : (n_atoms,) int32
         Of :meth:`MomentTensorPotential.types_of`.
-    neighbors : NeighborList
-        Pairs beyond the cutoff of the potential are ignored.
-    wants_forces, wants_rows : bool
-        What to compute beside the site energies.
-    threads : int
-        Blocks of atoms are shared among so many threads.
     """
-    from aiida_alpot.mtp.kernels.energy import energy_work_size, evaluate_blocks
 
-    tables = contraction_tables(potential.basis)
-    n_atoms = len(types)
-    energies = np.zeros(n_atoms)
-    strains = np.zeros((n_atoms if wants_forces else 0, 6))
-    rows = np.empty((n_atoms, potential.n_parameters)) if wants_rows else _NO_ROWS
-    blocks = blocks_of_species(types, potential.n_species)
-    chunks = _chunks(len(blocks))
-    partial_forces = np.zeros((len(chunks), n_atoms if wants_forces else 0, 3))
-    n_groups = max(1, -(-neighbors.largest_count // _SLOTS))
-    work_size = energy_work_size(
-        n_groups, potential.radial_coefficients.shape, tables.degree, tables.n_moments
-    )
-    seeds = moment_seeds(tables, potential.moment_coefficients)
-    limits = np.array([potential.min_distance, potential.cutoff, potential.scaling])
+    def __init__(self, potential: MomentTensorPotential, types: Array) -> None:
+        self.potential = potential
+        self.types = np.ascontiguousarray(types, dtype=np.int32)
+        self.tables = contraction_tables(potential.basis)
+        self.blocks = blocks_of_species(self.types, potential.n_species)
+        self._seeds = moment_seeds(self.tables, potential.moment_coefficients)
+        self._limits = radial_limits(potential)
+        self._coefficients = np.ascontiguousarray(potential.radial_coefficients)
+        self._spaces: list[_WorkSpace] = []
 
-    def run(index: int) -> None:
+    def evaluate(
+        self,
+        neighbors: NeighborList,
+        *,
+        wants_forces: bool = True,
+        row_sink: RowSink | None = None,
+        threads: int = 1,
+    ) -> SiteResults:
+        """Evaluate all atoms.
+
+        Parameters
+        ----------
+        neighbors : NeighborList
+            Pairs beyond the cutoff of the potential are left out and leave no trace in the numbers.
+        wants_forces : bool
+            Whether to compute forces and strain derivatives.
+        row_sink : callable, optional
+            Is given dV_i/d(parameters) of some atoms at a time.
+        threads : int
+            Chunks of atoms are shared among so many threads.
+        """
+        n_atoms = len(self.types)
+        energies = np.zeros(n_atoms)
+        strains = np.zeros((n_atoms if wants_forces else 0, 6))
+        chunks = split_blocks(len(self.blocks))
+        partial_forces = np.zeros((len(chunks), n_atoms if wants_forces else 0, 3))
+        n_groups = max(1, -(-neighbors.largest_count // SLOTS))
+
+        def run(index: int) -> None:
+            space = self._borrow_space(n_groups)
+            results = SiteResults(energies, partial_forces[index], strains)
+            if row_sink is None:
+                self._run_blocks(self.blocks[chunks[index]], neighbors, space, results)
+            else:
+                self._run_with_rows(chunks[index], neighbors, space, results, row_sink)
+            self._spaces.append(space)
+
+        run_chunks(run, len(chunks), threads)
+        return SiteResults(energies, add_in_order(partial_forces), strains)
+
+    def _run_with_rows(
+        self,
+        chunk: slice,
+        neighbors: NeighborList,
+        space: _WorkSpace,
+        results: SiteResults,
+        row_sink: RowSink,
+    ) -> None:
+        n_blocks = min(_BLOCKS_OF_ROWS, chunk.stop - chunk.start)
+        rows = np.empty((n_blocks * LANES, self.potential.n_parameters))
+        for start in range(chunk.start, chunk.stop, n_blocks):
+            blocks = self.blocks[start : min(start + n_blocks, chunk.stop)]
+            self._run_blocks(blocks, neighbors, space, results, rows)
+            is_taken = blocks.ravel() >= 0
+            some = rows[: len(is_taken)]
+            row_sink(blocks.ravel()[is_taken], some if is_taken.all() else some[is_taken])
+
+    def _run_blocks(
+        self,
+        blocks: Array,
+        neighbors: NeighborList,
+        space: _WorkSpace,
+        results: SiteResults,
+        rows: Array = _NO_ROWS,
+    ) -> None:
         evaluate_blocks(
-            blocks[chunks[index]],
+            blocks,
             neighbors.first,
             neighbors.neighbor,
             neighbors.vectors,
-            types,
-            potential.radial_coefficients,
-            limits,
-            potential.species_coefficients,
-            potential.moment_coefficients,
-            seeds,
-            tables,
-            aligned_zeros(work_size),
-            np.zeros(_LANES + n_groups * (2 + _LANES * _SLOTS), np.int64),
-            energies,
-            partial_forces[index],
-            strains,
+            self.types,
+            self._coefficients,
+            self._limits,
+            self.potential.species_coefficients,
+            self.potential.moment_coefficients,
+            self._seeds,
+            self.tables,
+            *space,
+            *results,
             rows,
         )
 
-    run_chunks(run, len(chunks), threads)
-    return SiteResults(energies, _add_in_order(partial_forces), strains, rows)
+    def _borrow_space(self, n_groups: int) -> _WorkSpace:
+        """Return work space for so many groups, used before if there is any."""
+        with suppress(IndexError):  # another thread may have taken the last one
+            space = self._spaces.pop()
+            if len(space.places) == n_places(n_groups):
+                return space
+        size = energy_work_size(
+            n_groups, self._coefficients.shape, self.tables.degree, self.tables.n_moments
+        )
+        return _WorkSpace(aligned_zeros(size), np.zeros(n_places(n_groups), np.int64))
+
+
+def radial_limits(potential: MomentTensorPotential) -> Array:
+    """Return (3,): min_distance, cutoff, scaling."""
+    return np.array([potential.min_distance, potential.cutoff, potential.scaling])
 
 
 def blocks_of_species(types: Array, n_species: int) -> Array:
@@ -191,10 +267,10 @@ def blocks_of_species(types: Array, n_species: int) -> Array:
     parts = []
     for species in range(n_species):
         atoms = np.flatnonzero(types == species)
-        block = np.full(-(-len(atoms) // _LANES) * _LANES, -1, dtype=np.int64)
+        block = np.full(-(-len(atoms) // LANES) * LANES, -1, dtype=np.int64)
         block[: len(atoms)] = atoms
         parts.append(block)
-    return np.concatenate(parts).reshape(-1, _LANES)
+    return np.concatenate(parts).reshape(-1, LANES)
 
 
 def moment_seeds(tables: ContractionTables, moment_coefficients: Array) -> Array:
@@ -211,6 +287,17 @@ def aligned_zeros(size: int) -> Array:
     return padded[start : start + size]
 
 
+def n_places(n_groups: int) -> int:
+    """Return the integers of work space that ``place_neighbors`` needs for so many groups."""
+    return LANES + n_groups * (2 + WIDE)
+
+
+def split_blocks(n_blocks: int) -> list[slice]:
+    """Split the blocks by their number alone, so that threads do not change the order of sums."""
+    size = max(_SMALLEST_CHUNK, -(-n_blocks // _MOST_CHUNKS))
+    return [slice(start, min(start + size, n_blocks)) for start in range(0, n_blocks, size)]
+
+
 def run_chunks(run: Callable[[int], None], n_chunks: int, threads: int) -> None:
     """Call ``run(index)`` for every chunk, in up to ``threads`` threads."""
     if threads <= 1 or n_chunks <= 1:
@@ -221,13 +308,8 @@ def run_chunks(run: Callable[[int], None], n_chunks: int, threads: int) -> None:
         list(pool.map(run, range(n_chunks)))
 
 
-def _chunks(n_blocks: int) -> list[slice]:
-    """Split the blocks by their number alone, so that threads do not change the order of sums."""
-    size = max(_SMALLEST_CHUNK, -(-n_blocks // _LARGEST_CHUNKS))
-    return [slice(start, min(start + size, n_blocks)) for start in range(0, n_blocks, size)]
-
-
-def _add_in_order(parts: Array) -> Array:
+def add_in_order(parts: Array) -> Array:
+    """Return the sum over the first axis, part after part; the first part is overwritten."""
     if len(parts) == 0:
         return np.zeros(parts.shape[1:])
     total: Array = parts[0]
@@ -236,10 +318,16 @@ def _add_in_order(parts: Array) -> Array:
     return total
 
 
-def _require_finite(energy: Array) -> None:
+def _periodic_volumes(configurations: Configurations) -> tuple[Array, Array]:
+    """Return which configurations have a stress, and the volume of all cells."""
+    volume = np.abs(np.linalg.det(configurations.cells))
+    return configurations.pbc.all(axis=1) & (volume > 0.0), volume
+
+
+def _require_finite(energy: Array, configurations: Configurations) -> None:
     if not np.isfinite(energy).all():
         index = int(np.argmin(np.isfinite(energy)))
         raise GeometryError(
-            f"The energy of configuration {index} is not finite: positions are not finite or atoms "
-            "coincide. Repair the structure or leave it out."
+            f"The energy of configuration {index} ({configurations.identifier[index]!s}) is not "
+            "finite: atoms coincide. Repair the structure or leave it out."
         )

@@ -121,22 +121,21 @@ def add_radial_rows(work, vectors_at, basis_at, sums_at, low, high, n_radial, n_
 
 
 @compiled
-def store_rows(work, rows_at, moments_at, atoms, types, n_species, n_pair, scalar, rows):
-    """Write the rows dV/d(parameters) of eight atoms: radial, species, moments."""
+def store_rows(work, rows_at, moments_at, atoms, center, n_species, n_pair, scalar, at, rows):
+    """Write dV/d(parameters) of eight atoms from row ``at`` on: radial, species, moments."""
     n_radial_parameters = n_species * n_species * n_pair
     for lane in range(LANES):
-        atom = atoms[lane]
-        if atom < 0:
+        if atoms[lane] < 0:
             continue
-        center = types[atom]
-        rows[atom, : n_radial_parameters + n_species] = 0.0
+        row = at + lane
+        rows[row, : n_radial_parameters + n_species] = 0.0
         column = center * n_species * n_pair
         for i in range(n_species * n_pair):
-            rows[atom, column + i] = work[rows_at + i * LANES + lane]
-        rows[atom, n_radial_parameters + center] = 1.0
+            rows[row, column + i] = work[rows_at + i * LANES + lane]
+        rows[row, n_radial_parameters + center] = 1.0
         column = n_radial_parameters + n_species
         for i in range(len(scalar)):
-            rows[atom, column + i] = work[moments_at + scalar[i] * LANES + lane]
+            rows[row, column + i] = work[moments_at + scalar[i] * LANES + lane]
 
 
 @compiled
@@ -182,8 +181,8 @@ def evaluate_blocks(
         Forces are added; with no row at all neither forces nor strains are computed.
     strains : (n_atoms, 6) float64
         Part of each site in dE/dstrain, xx yy zz yz xz xy, written.
-    rows : (n_atoms, n_parameters) float64
-        dV/d(parameters), written unless there is no row at all.
+    rows : (8 n_blocks, n_parameters) float64
+        dV/d(parameters) of the atoms in the order of ``blocks``, written unless there is no row.
     """
     n_species = coefficients.shape[0]
     n_radial = coefficients.shape[2]
@@ -314,7 +313,16 @@ def evaluate_blocks(
             strain_xy = fma_slots(x, pull_y, strain_xy)
         if wants_rows:
             store_rows(
-                work, pair_rows, moments, atoms, types, n_species, n_pair, tables.scalar, rows
+                work,
+                pair_rows,
+                moments,
+                atoms,
+                center,
+                n_species,
+                n_pair,
+                tables.scalar,
+                block * LANES,
+                rows,
             )
         if not wants_forces:
             continue

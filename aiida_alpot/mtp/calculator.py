@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""Moment tensor potentials as ASE calculators, with extrapolation grades on the way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from aiida_alpot.errors import GeometryError, SettingError
+from aiida_alpot.mtp.evaluate import SiteEvaluator
+from aiida_alpot.mtp.mlip_files import read_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.verlet import VerletList
+
+if TYPE_CHECKING:
+    from aiida_alpot.grading import ActiveSet
+
+Array = np.ndarray
+logger = logging.getLogger(__name__)
+
+
+class MTP(Calculator):  # type: ignore[misc]
+    """Energy, forces and stress of a moment tensor potential.
+
+    With an active set each evaluation also grades: ``results["grade"]`` is the extrapolation grade
+    of the structure in the mode of the active set, and in neighbourhood mode ``results["grades"]``
+    holds that of every atom.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential, str or Path
+        The potential, or its ``.mtp`` file.
+    active_set : ActiveSet, str or Path, optional
+        Of this potential, or its ``.npz`` file.
+    species : sequence of str, optional
+        Chemical symbols in the order of the types, for files that do not record them.
+    skin : float
+        Neighbours up to this distance beyond the cutoff are listed, A, so that the list can be used
+        again until an atom has moved half of it. Results do not depend on it, to the last bit.
+    threads : int
+        Results do not depend on it, to the last bit.
+
+    Raises
+    ------
+    SettingError
+        If the skin is negative.
+    ActiveSetError
+        If the active set was built with another potential.
+    SpeciesError
+        On evaluation, if the structure has a species that the potential lacks.
+    GeometryError
+        On evaluation, if positions or cell are not finite, or atoms coincide.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        potential: MomentTensorPotential | str | Path,
+        *,
+        active_set: ActiveSet | str | Path | None = None,
+        species: Sequence[str] | None = None,
+        skin: float = 0.5,
+        threads: int = 1,
+    ) -> None:
+        super().__init__()
+        if skin < 0.0:
+            raise SettingError(f"The skin is {skin:g} A; give zero or more.")
+        if not isinstance(potential, MomentTensorPotential):
+            potential = read_potential(potential, species)
+        elif species is not None:
+            potential = potential.with_species(species)
+        self.potential = potential
+        self.active_set = _load_active_set(active_set, potential)
+        if self.active_set is not None:
+            self.implemented_properties = [*self.implemented_properties, "grade"]
+            if self.active_set.mode == "neighborhood":
+                self.implemented_properties.append("grades")
+        self.threads = threads
+        self.neighbors = VerletList(potential.cutoff, skin)
+        self.parameters.update(
+            potential=potential.name, species=list(potential.species), skin=float(skin)
+        )
+        self._evaluator: SiteEvaluator | None = None
+        self._numbers = np.zeros(0, dtype=np.int64)
+        self._has_warned = False
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Compute everything at once, as energies and forces share nearly all of the work."""
+        super().calculate(atoms, properties, system_changes)
+        evaluator = self._evaluator_of(self.atoms.numbers)
+        pairs = self.neighbors.update(self.atoms)
+        self._warn_of_close_pairs()
+        grades = _GradeCollector(self.active_set, len(self.atoms)) if self.active_set else None
+        sites = evaluator.evaluate(
+            pairs, row_sink=grades.take if grades else None, threads=self.threads
+        )
+        energy = float(sites.energies.sum())
+        if not np.isfinite(energy):
+            raise GeometryError(
+                "The energy is not finite: atoms coincide (smallest distance "
+                f"{self.neighbors.smallest_distance:.3g} A). Repair the structure."
+            )
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": sites.energies,
+            "forces": sites.forces,
+        }
+        if self.atoms.pbc.all() and self.atoms.cell.rank == 3:
+            self.results["stress"] = sites.strains.sum(axis=0) / self.atoms.get_volume()
+        if grades:
+            self.results.update(grades.results())
+
+    def _evaluator_of(self, numbers: Array) -> SiteEvaluator:
+        if self._evaluator is None or not np.array_equal(numbers, self._numbers):
+            self._evaluator = SiteEvaluator(self.potential, self.potential.types_of(numbers))
+            self._numbers = numbers.copy()
+        return self._evaluator
+
+    def _warn_of_close_pairs(self) -> None:
+        smallest = self.neighbors.smallest_distance
+        if smallest < self.potential.min_distance and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "Atoms are %.3f A apart, closer than min_distance %.3f A of the potential, below "
+                "which its radial functions are not controlled. Further pairs are not reported.",
+                smallest,
+                self.potential.min_distance,
+            )
+
+
+class _GradeCollector:
+    """Grades rows of atoms as they are computed."""
+
+    def __init__(self, active_set: ActiveSet, n_atoms: int) -> None:
+        self._active_set = active_set
+        self._by_atom = active_set.mode == "neighborhood"
+        self._grades = np.zeros(n_atoms)
+        self._parts: list[tuple[int, Array]] = []
+        self._n_atoms = n_atoms
+
+    def take(self, atoms: Array, rows: Array) -> None:
+        if self._by_atom:
+            self._grades[atoms] = self._active_set.grades(rows)
+        else:
+            # threads may finish in any order, the sum must not depend on it
+            self._parts.append((int(atoms[0]), rows.sum(axis=0)))
+
+    def results(self) -> dict[str, Any]:
+        if self._by_atom:
+            return {"grade": float(self._grades.max(initial=0.0)), "grades": self._grades}
+        total = sum(part for _, part in sorted(self._parts, key=lambda part: part[0]))
+        mean = np.atleast_2d(total / self._n_atoms)
+        return {"grade": float(self._active_set.grades(mean)[0])}
+
+
+def _load_active_set(
+    active_set: ActiveSet | str | Path | None, potential: MomentTensorPotential
+) -> ActiveSet | None:
+    if active_set is None:
+        return None
+    if isinstance(active_set, str | Path):
+        from aiida_alpot.grading import ActiveSet
+
+        active_set = ActiveSet.load(active_set)
+    active_set.check_potential(potential)
+    return active_set

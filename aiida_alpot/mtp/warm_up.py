@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Compile the kernels once, before jobs that need them start side by side."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from ase import Atoms
+
+from aiida_alpot.configurations import Configurations
+
+
+def compile_kernels() -> float:
+    """Compile every kernel a job may need, or load it where that was done before.
+
+    The machine code is kept in ``__pycache__`` next to the sources; where that folder cannot be
+    written, in the cache folder of the user; set ``NUMBA_CACHE_DIR`` for another place, for example
+    one on the disk of a compute node. Each kind of processor has machine code of its own there.
+
+    Returns
+    -------
+    float
+        Seconds it took.
+    """
+    from aiida_alpot.mtp.calculator import MTP
+    from aiida_alpot.mtp.evaluate import energy_rows
+    from aiida_alpot.mtp.potential import initial_potential
+
+    start = time.perf_counter()
+    potential = initial_potential(
+        4, 3.0, species=["Cu"], min_distance=1.5, rng=np.random.default_rng(0)
+    )
+    atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]], calculator=MTP(potential))
+    atoms.get_potential_energy()
+    energy_rows(potential, Configurations.from_atoms([atoms]))
+    return time.perf_counter() - start
