@@ -60,6 +60,10 @@ class Sampler(Protocol):
         """The frozen dataclass of settings the sampler was made with."""
         ...
 
+    def check(self, starts: Sequence[Atoms]) -> None:
+        """Raise GeometryError if a start is nothing for this sampler, before anything is run."""
+        ...
+
     def frames(
         self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
     ) -> Iterator[Frame]:

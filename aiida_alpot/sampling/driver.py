@@ -136,6 +136,7 @@ def run_sampler(
     _check_thresholds(stop_rules, record_rules)
     names = _name_chains(starts)
     check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
+    sampler.check(starts)
     chains = [_Chain(one, stop_rules.conditions(), Recorder(record_rules)) for one in names]
     if sampler.joint:
         _drive(sampler.frames(starts, calculator, rng), chains, calculator)

@@ -121,16 +121,15 @@ class MolecularDynamics:
             f"{given.steps} steps of {given.timestep_fs:g} fs"
         )
 
+    def check(self, starts: Sequence[Atoms]) -> None:
+        """Raise GeometryError if the ensemble is npt and a start has no volume."""
+        if self.settings.ensemble == "npt":
+            require_volume(starts, "npt needs a cell with a volume. Use nvt")
+
     def frames(
         self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
     ) -> Iterator[Frame]:
-        """Yield the start and each time step of one chain after the other.
-
-        Raises
-        ------
-        GeometryError
-            If the ensemble is npt and a start is not periodic in three directions.
-        """
+        """Yield the start and each time step of one chain after the other."""
         for chain, start in enumerate(starts):
             yield from self._run(chain, start, calculator, rng)
 
@@ -139,7 +138,8 @@ class MolecularDynamics:
     ) -> Iterator[Frame]:
         given = self.settings
         atoms = prepare_start(start, calculator)
-        if given.ensemble == "nvt" and given.thermostat == "langevin" and not atoms.constraints:
+        if given.ensemble != "npt" and not atoms.constraints:
+            # also where the momentum is conserved anyway: temperatures count degrees of freedom
             atoms.set_constraint(FixCom())
         draw_velocities(atoms, given.ramp[0], rng)
         integrator = self._make_integrator(atoms, rng)
@@ -173,11 +173,6 @@ class MolecularDynamics:
 
     def _make_barostat(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
         given = self.settings
-        if not atoms.pbc.all() or atoms.cell.rank < 3:
-            raise GeometryError(
-                f"The start {atoms.info.get('identifier', '')!s} is not periodic in three "
-                "directions; npt needs a cell with a volume. Use nvt."
-            )
         isotropic = given.cell == "isotropic"
         period = given.barostat_time_fs * units.fs
         # a uniform strain x of each edge obeys W x'' = -9 V B x (-3 V B x for each of the three
@@ -203,6 +198,14 @@ def prepare_start(start: Atoms, calculator: Any) -> Atoms:
     atoms = start.copy()
     atoms.calc = calculator
     return atoms
+
+
+def require_volume(starts: Sequence[Atoms], remedy: str) -> None:
+    """Raise GeometryError with the remedy if a start is not periodic in three directions."""
+    for index, start in enumerate(starts):
+        if not start.pbc.all() or start.cell.rank < 3:
+            name = start.info.get("identifier", index)
+            raise GeometryError(f"Start {name!s} is not periodic in three directions; {remedy}.")
 
 
 def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:

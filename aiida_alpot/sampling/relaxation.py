@@ -12,9 +12,8 @@ from ase import Atoms, units
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS, FIRE, LBFGS
 
-from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.molecular_dynamics import prepare_start, require_volume
 from aiida_alpot.sampling.settings import require, setting
 
 # The keys of a campaign file carry their units.
@@ -30,8 +29,8 @@ class RelaxationSettings:
     steps: int = setting(200, "Most steps of the optimiser.")
     fmax: float = setting(
         0.01,
-        "Largest force on an atom at which the relaxation has converged, eV/A; of a cell, its "
-        "generalised forces (the virial, in eV) must be below this too.",
+        "Largest force on an atom at which the relaxation has converged, eV/A; of a cell, the "
+        "virial per atom, eV, must be below this too.",
     )
     cell: Literal["fixed", "isotropic", "flexible"] = setting(
         "fixed", "How the cell changes: fixed, isotropic (volume only) or flexible (shape too)."
@@ -72,16 +71,15 @@ class Relaxation:
             f"at most {given.steps} steps"
         )
 
+    def check(self, starts: Sequence[Atoms]) -> None:
+        """Raise GeometryError if the cell shall relax and a start has no volume."""
+        if self.settings.cell != "fixed":
+            require_volume(starts, "its cell cannot relax. Choose cell: fixed")
+
     def frames(
         self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
     ) -> Iterator[Frame]:
-        """Yield the start and each step of one chain after the other; nothing here is random.
-
-        Raises
-        ------
-        GeometryError
-            If the cell shall relax and a start is not periodic in three directions.
-        """
+        """Yield the start and each step of one chain after the other; nothing here is random."""
         for chain, start in enumerate(starts):
             yield from self._run(chain, prepare_start(start, calculator))
 
@@ -105,11 +103,6 @@ class Relaxation:
         given = self.settings
         if given.cell == "fixed":
             return atoms
-        if not atoms.pbc.all() or atoms.cell.rank < 3:
-            raise GeometryError(
-                f"The start {atoms.info.get('identifier', '')!s} is not periodic in three "
-                "directions; its cell cannot relax. Choose cell: fixed."
-            )
         return FrechetCellFilter(
             atoms,
             hydrostatic_strain=given.cell == "isotropic",
