@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""The loss of a fit, and labels prepared for it.
+
+For K configurations of N atoms each, with weights w_k and labels E0, f0, S0::
+
+    L = (1/K) sum_k w_k [ w_E (E - E0)^2 / N + w_f sum_i |f_i - f0_i|^2 + w_s ||S - S0||^2 / N ] + penalty
+
+S is volume times stress in eV, with the Frobenius norm over all nine components: the default
+weighting of MLIP ("vibrations"). Labels that are absent and forces that a mask leaves out have no
+term. With ``relative_force_eps`` = eps the force weight of an atom becomes w_f eps / (|f0|^2 + eps), which
+counts errors relative to large forces. The penalty of MLIP ::
+
+    1e-6 [ sum_mu (|c_mu|^2 - 1)^2 + sum_(mu < mu') (c_mu . c_mu')^2 ]
+
+over the radial coefficients c_mu of all pairs only fixes what the energy does not: the scale of the
+radial functions, which the linear coefficients undo, and their mixtures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.mtp.evaluate import SiteEvaluator
+from aiida_alpot.mtp.jacobian import Environment, make_environment
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+PENALTY = 1e-6
+_VOIGT_COUNT = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms of the loss.
+
+    Parameters
+    ----------
+    energy : float
+        w_E, dimensionless.
+    force : float
+        w_f, A^2.
+    stress : float
+        w_s, dimensionless.
+    relative_force_eps : float or None
+        eps of relative forces, (eV/A)^2; absolute forces if None.
+
+    Raises
+    ------
+    SettingError
+        If a weight is negative or not finite, all are zero, or eps is not positive.
+    """
+
+    energy: float = 1.0
+    force: float = 0.01
+    stress: float = 0.001
+    relative_force_eps: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("energy", "force", "stress"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0.0):
+                raise SettingError(f"The {name} weight is {value}; give a number >= 0.")
+        if self.energy == self.force == self.stress == 0.0:
+            raise SettingError("All weights of the loss are zero; give one that is positive.")
+        eps = self.relative_force_eps
+        if eps is not None and not (math.isfinite(eps) and eps > 0.0):
+            raise SettingError(f"relative_force_eps is {eps}; give a number > 0 or leave it out.")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Labels, and the square root of the weight of each; both zero where a label is absent.
+
+    Parameters
+    ----------
+    energy, energy_scale : (n,) float64
+        eV.
+    strain, strain_scale : (n, 6) float64
+        Volume times stress, eV.
+    forces, force_scale : (n_atoms, 3) float64
+        eV/A.
+    """
+
+    energy: Array
+    energy_scale: Array
+    strain: Array
+    strain_scale: Array
+    forces: Array
+    force_scale: Array
+
+    @property
+    def n_rows(self) -> int:
+        """Number of labels that enter the loss."""
+        scales = (self.energy_scale, self.strain_scale, self.force_scale)
+        return sum(int(np.count_nonzero(scale)) for scale in scales)
+
+    def has_forces(self, first: int, end: int, atoms: slice) -> bool:
+        """Tell whether a block of configurations has any label beside energies."""
+        return bool(self.strain_scale[first:end].any() or self.force_scale[atoms].any())
+
+
+def make_targets(configurations: Configurations, weights: LossWeights) -> Targets:
+    """Weigh the labels of a set as the loss does."""
+    n_atoms = np.maximum(configurations.n_atoms, 1)
+    of_set = configurations.weight / max(len(configurations), 1)
+    volumes = configurations.volumes
+    strain = configurations.stress * volumes[:, None]
+    strain[volumes == 0.0] = np.nan
+    forces = np.where(configurations.force_mask[:, None], configurations.forces, np.nan)
+    forces[~np.isfinite(forces).all(axis=1)] = np.nan
+    of_atom = np.repeat(of_set, configurations.n_atoms) * weights.force
+    eps = weights.relative_force_eps
+    if eps is not None:
+        of_atom = of_atom * eps / (np.nan_to_num(forces**2).sum(axis=1) + eps)
+    of_strain = (of_set * weights.stress / n_atoms)[:, None] * _VOIGT_COUNT
+    energy, energy_scale = _clear_absent(configurations.energy, of_set * weights.energy / n_atoms)
+    strain, strain_scale = _clear_absent(strain, of_strain)
+    forces, force_scale = _clear_absent(forces, np.broadcast_to(of_atom[:, None], forces.shape))
+    return Targets(energy, energy_scale, strain, strain_scale, forces, force_scale)
+
+
+def loss(
+    potential: MomentTensorPotential,
+    configurations: Configurations,
+    weights: LossWeights | None = None,
+) -> float:
+    """Return the loss of a potential on labelled configurations, the penalty included."""
+    environment = make_environment(potential, configurations)
+    return loss_at(potential, environment, make_targets(configurations, weights or LossWeights()))
+
+
+def loss_at(
+    potential: MomentTensorPotential,
+    environment: Environment,
+    targets: Targets,
+    *,
+    threads: int = 1,
+) -> float:
+    """Return the loss of a potential, the penalty included, for environments and labels at hand.
+
+    It is infinite where a prediction overflows.
+    """
+    sites = SiteEvaluator(potential, environment.types).evaluate(
+        environment.neighbors, threads=threads
+    )
+    starts = environment.offsets[:-1]
+    residuals = (
+        (np.add.reduceat(sites.energies, starts) - targets.energy) * targets.energy_scale,
+        (np.add.reduceat(sites.strains, starts) - targets.strain) * targets.strain_scale,
+        (sites.forces - targets.forces) * targets.force_scale,
+    )
+    data = float(sum(np.vdot(residual, residual) for residual in residuals))
+    return data + penalty(potential) if math.isfinite(data) else math.inf
+
+
+def penalty(potential: MomentTensorPotential) -> float:
+    """Return the penalty on the radial coefficients."""
+    residuals, _ = penalty_residuals(potential)
+    return float(residuals @ residuals)
+
+
+def penalty_residuals(potential: MomentTensorPotential) -> tuple[Array, Array]:
+    """Return residuals whose squares sum to the penalty, and their Jacobian (n, n_radial_parameters)."""
+    coefficients = potential.radial_coefficients
+    n_species, _, n_radial, size = coefficients.shape
+    functions = coefficients.reshape(n_species**2, n_radial, size).swapaxes(0, 1)
+    residuals, rows = [], []
+    for mu in range(n_radial):
+        residuals.append(np.vdot(functions[mu], functions[mu]) - 1.0)
+        row = np.zeros_like(functions)
+        row[mu] = 2.0 * functions[mu]
+        rows.append(row)
+    for mu, other in combinations(range(n_radial), 2):
+        residuals.append(np.vdot(functions[mu], functions[other]))
+        row = np.zeros_like(functions)
+        row[mu], row[other] = functions[other], functions[mu]
+        rows.append(row)
+    jacobian = np.array([row.swapaxes(0, 1).ravel() for row in rows])
+    scale = math.sqrt(PENALTY)
+    return scale * np.array(residuals), scale * jacobian
+
+
+def _clear_absent(labels: Array, weights: Array) -> tuple[Array, Array]:
+    """Return labels and square roots of weights, zero where the label is not a number."""
+    known = np.isfinite(labels)
+    return np.where(known, labels, 0.0), np.where(known, np.sqrt(weights), 0.0)
