@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aiida_alpot.mtp.contraction_steps import Step, components, contraction_steps
+from aiida_alpot.mtp.contraction_steps import Step, contraction_steps
 from aiida_alpot.mtp.moment_graphs import MomentGraph
+from aiida_alpot.mtp.tensor_components import components
 
 Steps = Mapping[MomentGraph, Sequence[Step]]
 _Row = tuple[list[int], list[int], int]  # sum of the first variables - of the second >= bound

@@ -19,14 +19,9 @@ import numpy as np
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.mtp.contraction_schedule import plan_contractions
-from aiida_alpot.mtp.contraction_steps import (
-    Step,
-    components,
-    exponents_of_rank,
-    pack_exponents,
-    step_terms,
-)
+from aiida_alpot.mtp.contraction_steps import Step, step_terms
 from aiida_alpot.mtp.moment_graphs import MAX_RADIAL, MAX_RANK, MomentGraph, scalar_graphs
+from aiida_alpot.mtp.tensor_components import components, exponents_of_rank, pack_exponents
 
 Array = np.ndarray
 LEVELS = tuple(range(2, 25, 2))

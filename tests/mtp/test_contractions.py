@@ -86,6 +86,12 @@ def test_each_level_has_the_counts_of_the_published_tables_and_no_more_work(leve
     assert recognise_level(basis) == basis.level == level
 
 
+@pytest.mark.parametrize(("level", "n_products"), [(14, 303), (16, 705), (20, 4201)])
+def test_products_are_as_few_as_the_steps_allow(level, n_products):
+    # the optimum of the integer programme, hence the same whatever solver finds it
+    assert moment_basis(level).n_products <= n_products
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_products_run_in_order_grouped_by_target(level):
     basis = moment_basis(level)
