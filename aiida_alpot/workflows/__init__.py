@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""PLACEHOLDER workflows."""
+"""WorkChains: sampling, labelling, fitting, one turn, the loop and the campaign."""

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Pass candidates through the gate and select those worth a label."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_alpot.calculations.base import AlpotCalculation
+from aiida_alpot.calculations.job_files import JobFiles
+from aiida_alpot.data import ConfigurationsData, PotentialData
+from aiida_alpot.data.content_file import ContentFileData
+
+
+class SelectCalculation(AlpotCalculation):
+    """``alpot select``: MAXVOL over training and candidates, after the gate."""
+
+    VERB: ClassVar[str] = "select"
+    OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {
+        "selected": ("selected.npz", ConfigurationsData, True),
+        "held_out": ("test.npz", ConfigurationsData, False),
+    }
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Add the potential, the training set and the candidates."""
+        super().define(spec)
+        spec.input(
+            "potential",
+            valid_type=PotentialData,
+            required=False,
+            help="Absent before the first fit; the settings name species, level and cutoff then.",
+        )
+        spec.input_namespace(
+            "training",
+            valid_type=ConfigurationsData,
+            dynamic=True,
+            required=False,
+            help="What the potential was trained on.",
+        )
+        spec.input_namespace(
+            "candidates",
+            valid_type=ConfigurationsData,
+            dynamic=True,
+            help="Frames of the samplers, in the order of their keys.",
+        )
+
+    def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
+        """Ship the potential and both sets."""
+        return {
+            "potential": files.add_optional(self.inputs.get("potential"), "potential"),
+            "training": files.add_each(self.inputs.get("training", {}), "training"),
+            "candidates": files.add_each(self.inputs.candidates, "candidates"),
+        }

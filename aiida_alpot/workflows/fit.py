@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Fit a potential to the increments of the training set, starting warm where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
+
+from aiida_alpot.calculations import FitCalculation
+from aiida_alpot.data import ActiveSetData, PotentialData
+from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.fan_out import describe_end, is_fault_of_the_job
+from aiida_alpot.workflows.options import job_options
+from aiida_alpot.workflows.settings import (
+    FitSettings,
+    GradeSettings,
+    PotentialSettings,
+    ThreadSettings,
+    derive_seed,
+    read_section,
+)
+
+
+class FitWorkChain(WorkChain):
+    """Fit, and try once more where the job fails: from scratch if it had started warm."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define what goes in, what comes out and what can go wrong."""
+        super().define(spec)
+        spec.expose_inputs(FitCalculation, include=("training", "test", "initial", "code"))
+        spec.input("settings", valid_type=orm.Dict)
+        spec.input("turn", valid_type=orm.Int)
+        spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
+        spec.outline(
+            cls.prepare, while_(cls.has_no_potential)(cls.fit, cls.inspect_fit), cls.results
+        )
+        spec.output("potential", valid_type=PotentialData)
+        spec.output("active_set", valid_type=ActiveSetData)
+        spec.output("result", valid_type=orm.Dict)
+        spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
+        spec.exit_code(302, "ERROR_NO_POTENTIAL", message="no potential: {message}")
+
+    def prepare(self) -> ExitCode | None:
+        """Check the settings before a job is spent on them."""
+        self.ctx.attempt = 0
+        self.ctx.is_fitted = False
+        try:
+            fit_request(self.inputs.settings.get_dict(), turn=self.inputs.turn.value)
+        except SettingError as error:
+            return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
+        return None
+
+    def has_no_potential(self) -> bool:
+        """Return whether there is still to be fitted."""
+        return not self.ctx.is_fitted
+
+    def fit(self) -> None:
+        """Fit; the second attempt starts from scratch."""
+        self.ctx.attempt += 1
+        turn, attempt = self.inputs.turn.value, self.ctx.attempt
+        builder = FitCalculation.get_builder()
+        builder.code = self.inputs.code
+        builder.training = self.inputs.training
+        builder.test = self.inputs.get("test", {})
+        if "initial" in self.inputs and attempt == 1:
+            builder.initial = self.inputs.initial
+        builder.settings = orm.Dict(fit_request(self.inputs.settings.get_dict(), turn=turn))
+        builder.metadata = {
+            "label": f"turn {turn} / fit",
+            "call_link_label": "fit" if attempt == 1 else f"fit_attempt_{attempt}",
+            "options": job_options(self.inputs.get("options"), "fit", self.inputs.code),
+        }
+        self.to_context(job=self.submit(builder))
+
+    def inspect_fit(self) -> ExitCode | None:
+        """Accept the potential, or try again where that may help."""
+        job = self.ctx.job
+        self.ctx.is_fitted = job.is_finished_ok
+        if job.is_finished_ok:
+            return None
+        self.report(f"FitCalculation<{job.pk}> ended with {describe_end(job)}")
+        if self.ctx.attempt > 1 or not ("initial" in self.inputs or is_fault_of_the_job(job)):
+            return self.exit_codes.ERROR_NO_POTENTIAL.format(message=describe_end(job))
+        return None
+
+    def results(self) -> None:
+        """Hand out the potential, its active set and how the fit went."""
+        for name in ("potential", "active_set", "result"):
+            self.out(name, self.ctx.job.outputs[name])
+
+
+def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
+    """Return the keys of a fit request that are no files.
+
+    Raises
+    ------
+    SettingError
+        If a section that a fit needs is absent or wrong.
+    """
+    potential = read_section(settings, PotentialSettings)
+    fit = read_section(settings, FitSettings)
+    grades = read_section(settings, GradeSettings)
+    return {
+        "species": settings["species"],
+        "level": potential.level,
+        "cutoff": potential.cutoff,
+        "min_distance": potential.min_distance,
+        "weights": fit.weights,
+        "max_iterations": fit.max_iterations,
+        "tolerance": fit.tolerance,
+        "seed": derive_seed(settings["seed"], turn, "fit"),
+        "threads": read_section(settings, ThreadSettings).fit,
+        "active_set": {"mode": grades.mode, "method": grades.method},
+    }

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Bring the labels of several nodes together, with a ledger of what came of each configuration.
+
+Run as a calcfunction it links the labelled set to every node that a label came from, found or new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.errors import LevelOfTheoryError
+
+FOUND, LABELS, RESULT = "found_", "labels_", "result_"
+
+
+class LabelSource(NamedTuple):
+    """A set that holds the label wanted, the place of it there, and where the set came from."""
+
+    configurations: Configurations
+    place: int
+    link: str
+    node: str
+
+
+@calcfunction
+def collect_labels(
+    requested: ConfigurationsData, record: orm.Dict, **sources: orm.Data
+) -> dict[str, orm.Data]:
+    """Return the labelled configurations in the order requested, and the ledger.
+
+    Parameters
+    ----------
+    requested : ConfigurationsData
+        What was to be labelled; names, origins, weights and masks are kept.
+    record : Dict
+        ``{"turn", "level_of_theory", "attempts"}``, attempts a list of ``{"name", "node",
+        "attempt", "indices", "end"}``.
+    **sources : ConfigurationsData or Dict
+        ``found_000`` ...: nodes that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
+        of the attempts, by their place in the record.
+    """
+    content = record.get_dict()
+    configurations = requested.get_configurations()
+    hashes = configurations.hashes()
+    origins = _index_sources(sources)
+    labelled = fill_labels(
+        configurations, [origins.get(one) for one in hashes], content["level_of_theory"]
+    )
+    verdicts = _verdicts(content["attempts"], sources, hashes)
+    entries = [
+        _ledger_entry(
+            str(configurations.identifier[index]),
+            one,
+            origins.get(one),
+            verdicts.get(one, {}),
+            content["turn"],
+        )
+        for index, one in enumerate(hashes)
+    ]
+    return {
+        "labelled": ConfigurationsData.from_configurations(labelled),
+        "ledger": orm.Dict({"entries": entries}),
+    }
+
+
+def fill_labels(
+    configurations: Configurations, sources: list[LabelSource | None], level_of_theory: str
+) -> Configurations:
+    """Return those configurations for which there is a source, with its labels.
+
+    Raises
+    ------
+    LevelOfTheoryError
+        If a source has another level of theory.
+    """
+    bare = configurations.without_labels()
+    energy, extrapolated = bare.energy.copy(), bare.energy_extrapolated.copy()
+    forces, stress = bare.forces.copy(), bare.stress.copy()
+    moments = bare.magnetic_moments.copy()
+    for index, source in enumerate(sources):
+        if source is None:
+            continue
+        found, place = source.configurations, source.place
+        if found.level_of_theory != level_of_theory:
+            raise LevelOfTheoryError(
+                f"A label of level {found.level_of_theory} cannot stand for {level_of_theory}."
+            )
+        rows, its_rows = bare.atoms_slice(index), found.atoms_slice(place)
+        energy[index] = found.energy[place]
+        extrapolated[index] = found.energy_extrapolated[place]
+        stress[index] = found.stress[place]
+        forces[rows] = found.forces[its_rows]
+        moments[rows] = found.magnetic_moments[its_rows]
+    filled = bare.replace(
+        energy=energy,
+        energy_extrapolated=extrapolated,
+        forces=forces,
+        stress=stress,
+        magnetic_moments=moments,
+        level_of_theory=level_of_theory,
+    )
+    return filled.select(np.array([source is not None for source in sources], dtype=bool))
+
+
+def _index_sources(sources: Mapping[str, orm.Data]) -> dict[str, LabelSource]:
+    """Return the source of each label by its hash; what was found goes before what is new."""
+    index: dict[str, LabelSource] = {}
+    for link in sorted(sources):
+        if not link.startswith((FOUND, LABELS)):
+            continue
+        node = sources[link]
+        complete = set(node.label_hashes)
+        configurations = node.get_configurations()
+        maker = node.creator.uuid if node.creator is not None else node.uuid
+        for place, one in enumerate(configurations.hashes()):
+            if one in complete:
+                index.setdefault(one, LabelSource(configurations, place, link, maker))
+    return index
+
+
+def _verdicts(
+    attempts: Iterable[Mapping[str, Any]], sources: Mapping[str, orm.Data], hashes: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Return what the last attempt at each configuration said of it, by hash."""
+    verdicts: dict[str, dict[str, Any]] = {}
+    for number, attempt in enumerate(attempts):
+        told = {"attempt": attempt["attempt"], "node": attempt["node"]}
+        for index in attempt["indices"]:
+            reason = f"the job ended with {attempt['end']}"
+            verdicts[hashes[index]] = {"reason": reason, "seconds": None, **told}
+        result = sources.get(f"{RESULT}{number:03d}")
+        for verdict in result.get_dict().get("verdicts", []) if result is not None else []:
+            kept = {"reason": verdict["reason"], "seconds": verdict["seconds"]}
+            verdicts[verdict["hash"]] = {**kept, **told}
+    return verdicts
+
+
+def _ledger_entry(
+    identifier: str, one: str, source: LabelSource | None, verdict: Mapping[str, Any], turn: int
+) -> dict[str, Any]:
+    entry = {"identifier": identifier, "hash": one, "turn": turn}
+    if source is None:
+        reason = verdict.get("reason") or "it was never submitted"
+        told = {"node": verdict.get("node"), "attempt": verdict.get("attempt", 0)}
+        return {**entry, "status": "failed", "reason": reason, "seconds": None, **told}
+    if source.link.startswith(FOUND):
+        nothing = {"reason": "", "attempt": 0, "seconds": 0.0}
+        return {**entry, "status": "looked_up", "node": source.node, **nothing}
+    told = {"attempt": verdict.get("attempt", 1), "seconds": verdict.get("seconds")}
+    return {**entry, "status": "labelled", "reason": "", "node": source.node, **told}

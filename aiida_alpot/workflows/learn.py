@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The loop: turn after turn until no sampler leaves the known region, or the budget is spent."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
+
+from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
+from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.settings import BudgetSettings, read_section
+from aiida_alpot.workflows.turn import (
+    TurnWorkChain,
+    define_campaign_inputs,
+    define_turn_exit_codes,
+    held_out_name,
+)
+
+STOP_REQUEST = "stop_requested"
+CONVERGED = "converged"
+
+
+class LearnWorkChain(WorkChain):
+    """Repeat turns; whatever ends the loop, all that was paid for is among the outputs."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define what goes in, what comes out and what can go wrong."""
+        super().define(spec)
+        define_campaign_inputs(spec)
+        spec.input("potential", valid_type=PotentialData)
+        spec.input("active_set", valid_type=ActiveSetData)
+        spec.input_namespace("training", valid_type=ConfigurationsData, dynamic=True)
+        spec.input("labels_used", valid_type=orm.Int, help="Labels spent before the loop.")
+        spec.outline(
+            cls.prepare, while_(cls.may_go_on)(cls.run_turn, cls.inspect_turn), cls.conclude
+        )
+        spec.output("potential", valid_type=PotentialData)
+        spec.output("active_set", valid_type=ActiveSetData)
+        for name, kind in (
+            ("training", ConfigurationsData),
+            ("test", ConfigurationsData),
+            ("ledgers", orm.Dict),
+            ("records", orm.Dict),
+        ):
+            spec.output_namespace(name, valid_type=kind, dynamic=True)
+        define_loop_exit_codes(spec)
+
+    def prepare(self) -> None:
+        """Start from what the campaign has so far."""
+        self.ctx.turn = 0
+        self.ctx.labels_used = self.inputs.labels_used.value
+        self.ctx.verdict = None
+        self.ctx.potential = self.inputs.potential
+        self.ctx.active_set = self.inputs.active_set
+        self.ctx.training = dict(self.inputs.training)
+        self.ctx.test = dict(self.inputs.get("test", {}))
+        self.ctx.ledgers = {}
+        self.ctx.records = {}
+
+    def may_go_on(self) -> bool:
+        """Return whether another turn may be run."""
+        return self.ctx.verdict is None
+
+    def run_turn(self) -> None:
+        """Run the next turn with what is left of the budget."""
+        self.ctx.turn += 1
+        builder = TurnWorkChain.get_builder()
+        for name in ("settings", "structures", "codes", "options", "files"):
+            if name in self.inputs:
+                builder[name] = self.inputs[name]
+        builder.turn = orm.Int(self.ctx.turn)
+        builder.labels_left = orm.Int(self.budget().labels - self.ctx.labels_used)
+        builder.potential = self.ctx.potential
+        builder.active_set = self.ctx.active_set
+        builder.training = dict(self.ctx.training)
+        builder.test = dict(self.ctx.test)
+        builder.metadata = {
+            "label": f"turn {self.ctx.turn}",
+            "call_link_label": f"turn_{self.ctx.turn:03d}",
+        }
+        self.to_context(child=self.submit(builder))
+
+    def budget(self) -> BudgetSettings:
+        """Return what the campaign may spend."""
+        return read_section(self.inputs.settings.get_dict(), BudgetSettings)
+
+    def inspect_turn(self) -> None:
+        """Keep what the turn gave, whether or not it ended well; decide whether to go on."""
+        turn, child = self.ctx.turn, self.ctx.child
+        outputs = child.outputs
+        spent_before = self.ctx.labels_used
+        for name in ("ledger", "ledger_held_out"):
+            if name in outputs:
+                self.ctx.ledgers[name.replace("ledger", f"turn_{turn:03d}")] = outputs[name]
+                self.ctx.labels_used += len(outputs[name].get_dict()["entries"])
+        if "increment" in outputs:
+            self.ctx.training[f"turn_{turn:03d}"] = outputs.increment
+        if "held_out" in outputs:
+            self.ctx.test[held_out_name(turn)] = outputs.held_out
+        if "record" in outputs:
+            self.ctx.records[f"turn_{turn:03d}"] = outputs.record
+        if child.is_finished_ok:
+            self.ctx.potential = outputs.potential
+            self.ctx.active_set = outputs.active_set
+        self.ctx.verdict = self._verdict(child, had_labels=spent_before < self.budget().labels)
+        self.report(f"turn {turn}: {self.ctx.verdict or 'goes on'}, {self.ctx.labels_used} labels")
+
+    def _verdict(self, child: orm.WorkChainNode, *, had_labels: bool) -> str | None:
+        """Return the label of the exit code with which the loop ends, "converged", or None."""
+        if not child.is_finished_ok:
+            return _failure(child)
+        record = child.outputs.record.get_dict()
+        if not record["extrapolating"]:
+            return CONVERGED
+        if self.stop_is_requested():
+            return "VERDICT_STOPPED"
+        if not had_labels:
+            return "VERDICT_BUDGET_SPENT"
+        if record["n_selected"] == 0:
+            return "VERDICT_NOTHING_SELECTED"
+        if self.ctx.turn >= self.budget().turns:
+            return "VERDICT_TURNS_USED"
+        return None
+
+    def stop_is_requested(self) -> bool:
+        """Return whether a person asked this loop, or the campaign that it belongs to, to stop."""
+        nodes = [self.node, self.node.caller]
+        return any(node is not None and node.base.extras.get(STOP_REQUEST, False) for node in nodes)
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out everything, then say how the loop ended."""
+        self.out("potential", self.ctx.potential)
+        self.out("active_set", self.ctx.active_set)
+        for name in ("training", "test", "ledgers", "records"):
+            for key in sorted(self.ctx[name]):
+                self.out(f"{name}.{key}", self.ctx[name][key])
+        if self.ctx.verdict == CONVERGED:
+            return None
+        return self.exit_codes[self.ctx.verdict].format(
+            labels_used=self.ctx.labels_used,
+            turns=self.ctx.turn,
+            message=describe_end(self.ctx.child),
+        )
+
+
+def _failure(child: orm.WorkChainNode) -> str:
+    """Return the label of the exit code of the loop for a turn that failed."""
+    codes = {code.status: label for label, code in TurnWorkChain.exit_codes.items()}
+    return str(codes.get(child.exit_status, "ERROR_TURN_LOST"))
+
+
+def define_loop_exit_codes(spec: ProcessSpec) -> None:
+    """Give loop and campaign their exit codes; with 5xx all outputs are there."""
+    define_turn_exit_codes(spec)
+    spec.exit_code(305, "ERROR_TURN_LOST", message="a turn was lost: {message}")
+    spec.exit_code(
+        501,
+        "VERDICT_BUDGET_SPENT",
+        message="still extrapolating with all {labels_used} labels of the budget spent",
+    )
+    spec.exit_code(
+        502,
+        "VERDICT_TURNS_USED",
+        message="still extrapolating after {turns} turns, all that are allowed",
+    )
+    spec.exit_code(
+        503,
+        "VERDICT_NOTHING_SELECTED",
+        message="still extrapolating in turn {turns}, but no candidate passes the gate and is "
+        "worth a label; its record says why",
+    )
+    spec.exit_code(504, "VERDICT_STOPPED", message="stopped on request after turn {turns}")

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Look up labels that are there already, so that none is paid for twice.
+
+The key of a label is the hash of the configuration together with its level of theory; computer,
+resources, batch and campaign do not enter. Every stored :class:`ConfigurationsData` of the
+profile is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiida import orm
+
+from aiida_alpot.data import ConfigurationsData
+
+
+def known_labels(level_of_theory: str) -> dict[str, str]:
+    """Return where each label of one level of theory lies: hash of the configuration -> node UUID.
+
+    Of several nodes that hold a label the oldest is taken, which is the one that the job left
+    or the user gave, so that the answer stays the same while copies are made.
+    """
+    if not level_of_theory:
+        return {}
+    query = orm.QueryBuilder()
+    query.append(
+        ConfigurationsData,
+        filters={
+            "attributes.level_of_theory": level_of_theory,
+            "attributes.n_labelled": {">": 0},
+        },
+        project=["uuid", "attributes.label_hashes"],
+        tag="labelled",
+    )
+    query.order_by({"labelled": [{"ctime": "asc"}, {"id": "asc"}]})
+    found: dict[str, str] = {}
+    for uuid, hashes in query.iterall():
+        for one in hashes:
+            found.setdefault(one, uuid)
+    return found
+
+
+def find_labels(hashes: Iterable[str], level_of_theory: str) -> dict[str, str]:
+    """Return the node UUIDs of those configurations, by hash, that have a label already."""
+    known = known_labels(level_of_theory)
+    return {one: known[one] for one in hashes if one in known}

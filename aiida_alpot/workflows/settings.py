@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""Settings of a campaign as the WorkChains read them: sections of one Dict, checked on use.
+
+All WorkChains of a campaign share its Dict node, so that nothing is stored twice. Each reads
+the sections that it needs; one that is used alone may be given just those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from aiida_alpot.errors import SettingError
+from aiida_alpot.jobs.requests import Request, parse_request
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class PotentialSettings(Request):
+    """Form of the potential; lengths in Angstrom."""
+
+    level: int
+    cutoff: float
+    min_distance: float | None = None
+
+
+@dataclass(frozen=True)
+class SamplerSettings(Request):
+    """One sampler: its starts, each of which is a chain, and what goes to the job untouched."""
+
+    name: str
+    starts: tuple[str, ...]
+    sampler: dict[str, Any]
+    max_frames: int
+    record_every: int
+    starts_per_job: int = 1
+
+
+@dataclass(frozen=True)
+class ExplorationSettings(Request):
+    """Samplers that run with a calculator of ASE before there is a potential."""
+
+    calculator: dict[str, Any]
+    explore: tuple[dict, ...]
+    labels: int
+
+
+@dataclass(frozen=True)
+class GradeSettings(Request):
+    """Thresholds of the extrapolation grade and how it is taken."""
+
+    gamma_select: float
+    gamma_break: float
+    mode: Literal["neighborhood", "configuration"]
+    method: Literal["projected", "parity"]
+
+
+@dataclass(frozen=True)
+class LabelSettings(Request):
+    """Who labels, at which level of theory, and in which batches."""
+
+    workchain: Literal["ase", "gpaw"]
+    calculator: dict[str, Any]
+    level_of_theory: str
+    batch_size: int = 50
+    max_jobs: int = 4
+    max_attempts: int = 2
+    min_success: float = 0.5
+
+
+@dataclass(frozen=True)
+class FitSettings(Request):
+    """Weights of the loss and when a fit ends."""
+
+    weights: dict[str, Any]
+    max_iterations: int
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class BudgetSettings(Request):
+    """What may be spent: configurations to label in all and in a turn, and turns."""
+
+    labels: int
+    labels_per_turn: int
+    turns: int
+
+
+@dataclass(frozen=True)
+class ValidationSettings(Request):
+    """Properties to measure at the end, and with the potential of the start alone."""
+
+    properties: tuple[dict, ...]
+    initial_properties: tuple[dict, ...] = ()
+    reference: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ThreadSettings(Request):
+    """Threads of a job by role."""
+
+    fit: int = 1
+    sample: int = 1
+
+
+SECTIONS: dict[str, type[Request]] = {
+    "budget": BudgetSettings,
+    "exploration": ExplorationSettings,
+    "fit": FitSettings,
+    "grades": GradeSettings,
+    "label": LabelSettings,
+    "potential": PotentialSettings,
+    "threads": ThreadSettings,
+    "validation": ValidationSettings,
+}
+_MAY_BE_NULL = ("exploration", "validation")
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "schema": int,
+    "name": str,
+    "seed": int,
+    "species": list,
+    "max_jobs": int,
+    "explore": list,
+    "gate": dict,
+    "test_fraction": (int, float),
+}
+
+SectionType = TypeVar("SectionType", bound=Request)
+
+
+def read_section(settings: Mapping[str, Any], section: type[SectionType]) -> SectionType:
+    """Return one section of the settings.
+
+    Raises
+    ------
+    SettingError
+        If the section is absent, or a key of it is unknown, missing or of the wrong type.
+    """
+    name = next(name for name, known in SECTIONS.items() if known is section)
+    content = settings.get(name)
+    if not isinstance(content, Mapping):
+        raise SettingError(f"The settings need a section '{name}', a mapping of keys to values.")
+    return _parse(section, content, name)
+
+
+def read_samplers(settings: Mapping[str, Any], *, exploration: bool) -> list[SamplerSettings]:
+    """Return the samplers of the loop, or those that explore before there is a potential.
+
+    Raises
+    ------
+    SettingError
+        If one is not usable, there are none, or two have one name.
+    """
+    entries: Any = settings.get("explore", [])
+    if exploration:
+        entries = read_section(settings, ExplorationSettings).explore
+    samplers = [
+        _parse(SamplerSettings, entry, f"explore, entry {number}")
+        for number, entry in enumerate(entries)
+    ]
+    names = [sampler.name for sampler in samplers]
+    if not names or len(set(names)) < len(names):
+        raise SettingError(f"The samplers need names of their own, found {names}.")
+    return samplers
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise unless the settings are those of a whole campaign.
+
+    Raises
+    ------
+    SettingError
+        If a key is unknown, missing, of the wrong type or out of range.
+    """
+    for key in sorted(set(settings) - set(SECTIONS) - set(_PLAIN)):
+        raise SettingError(f"Unknown key '{key}' in the settings of the campaign.")
+    for key, expected in _PLAIN.items():
+        if not isinstance(settings.get(key), expected) or isinstance(settings.get(key), bool):
+            raise SettingError(f"Key '{key}' of the settings is {settings.get(key)!r}.")
+    if settings["schema"] != SCHEMA:
+        raise SettingError(f"The settings have schema {settings['schema']}, this reads {SCHEMA}.")
+    for name, section in SECTIONS.items():
+        if not (name in _MAY_BE_NULL and settings.get(name) is None):
+            read_section(settings, section)
+    _check_ranges(settings)
+
+
+def _check_ranges(settings: Mapping[str, Any]) -> None:
+    read_samplers(settings, exploration=False)
+    if settings.get("exploration") is not None:
+        read_samplers(settings, exploration=True)
+    grades = read_section(settings, GradeSettings)
+    if not 1 <= grades.gamma_select < grades.gamma_break:
+        raise SettingError(
+            f"gamma_select ({grades.gamma_select:g}) must be at least 1 and below gamma_break "
+            f"({grades.gamma_break:g})."
+        )
+    counts = {
+        "budget.labels": read_section(settings, BudgetSettings).labels,
+        "budget.labels_per_turn": read_section(settings, BudgetSettings).labels_per_turn,
+        "budget.turns": read_section(settings, BudgetSettings).turns,
+        "label.batch_size": read_section(settings, LabelSettings).batch_size,
+        "label.max_jobs": read_section(settings, LabelSettings).max_jobs,
+        "label.max_attempts": read_section(settings, LabelSettings).max_attempts,
+        "max_jobs": settings["max_jobs"],
+    }
+    for key, count in counts.items():
+        if count < 1:
+            raise SettingError(f"{key} is {count}; it must be at least 1.")
+
+
+def _parse(section: type[SectionType], content: Mapping[str, Any], name: str) -> SectionType:
+    try:
+        return parse_request(section, content)
+    except SettingError as error:
+        raise SettingError(f"Settings, section '{name}': {error}") from error
+
+
+def derive_seed(seed: int, turn: int, role: str, name: str = "") -> int:
+    """Return the seed of a job: the same in every run of a campaign, different for each job."""
+    digest = hashlib.sha256(f"{seed}/{turn}/{role}/{name}".encode()).hexdigest()
+    return int(digest[:8], 16)
+
+
+def link_name(name: str) -> str:
+    """Return ``name`` as a link label, which may hold letters, digits and single underscores."""
+    cleaned = "".join(letter if letter.isalnum() else "_" for letter in name)
+    return "_".join(part for part in cleaned.split("_") if part)

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: MIT
+"""One turn of the loop: sample, select, label, fit.
+
+A turn is the unit of restart: it goes from one data set, potential and active set to the next.
+A turn in which no sampler leaves the known region ends after sampling and hands on the
+potential that it was given. A turn without a potential explores with a calculator of ASE and
+fits the first one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
+from aiida.plugins import WorkflowFactory
+
+from aiida_alpot.calculations import SelectCalculation
+from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
+from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.fit import FitWorkChain
+from aiida_alpot.workflows.options import code_for, job_options
+from aiida_alpot.workflows.records import write_turn_record
+from aiida_alpot.workflows.sample import SampleWorkChain
+from aiida_alpot.workflows.settings import (
+    BudgetSettings,
+    ExplorationSettings,
+    GradeSettings,
+    LabelSettings,
+    PotentialSettings,
+    ThreadSettings,
+    check_settings,
+    derive_seed,
+    read_section,
+)
+
+
+def define_campaign_inputs(spec: ProcessSpec) -> None:
+    """Give a WorkChain the inputs that turn, loop and campaign share."""
+    spec.input("settings", valid_type=orm.Dict, help="The campaign; see `check_settings`.")
+    spec.input("structures", valid_type=ConfigurationsData, help="Named starts of the samplers.")
+    spec.input_namespace(
+        "test",
+        valid_type=ConfigurationsData,
+        dynamic=True,
+        required=False,
+        help="Frozen test sets, by name.",
+    )
+    spec.input_namespace(
+        "codes",
+        valid_type=orm.AbstractCode,
+        dynamic=True,
+        help="`alpot` for every role; `fit`, `sample`, `label` where a role has its own.",
+    )
+    spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
+    spec.input_namespace(
+        "files",
+        valid_type=orm.SinglefileData,
+        dynamic=True,
+        required=False,
+        help="Files that the calculator of the labels needs.",
+    )
+
+
+class TurnWorkChain(WorkChain):
+    """Go from one data set and potential to the next."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define what goes in, what comes out and what can go wrong."""
+        super().define(spec)
+        define_campaign_inputs(spec)
+        spec.input("turn", valid_type=orm.Int)
+        spec.input("labels_left", valid_type=orm.Int, help="What is left of the budget.")
+        spec.input("potential", valid_type=PotentialData, required=False)
+        spec.input("active_set", valid_type=ActiveSetData, required=False)
+        spec.input_namespace(
+            "training", valid_type=ConfigurationsData, dynamic=True, required=False
+        )
+        spec.outline(
+            cls.check_inputs,
+            cls.sample,
+            cls.inspect_samples,
+            if_(cls.has_candidates)(
+                cls.select,
+                cls.inspect_selection,
+                if_(cls.has_selection)(cls.label, cls.inspect_labels, cls.fit, cls.inspect_fit),
+            ),
+            cls.results,
+        )
+        spec.output("potential", valid_type=PotentialData, required=False)
+        spec.output("active_set", valid_type=ActiveSetData, required=False)
+        spec.output("increment", valid_type=ConfigurationsData, required=False)
+        spec.output("held_out", valid_type=ConfigurationsData, required=False)
+        spec.output("ledger", valid_type=orm.Dict, required=False)
+        spec.output("ledger_held_out", valid_type=orm.Dict, required=False)
+        spec.output("record", valid_type=orm.Dict)
+        define_turn_exit_codes(spec)
+
+    def check_inputs(self) -> ExitCode | None:
+        """Refuse settings that do not belong to a whole campaign."""
+        try:
+            check_settings(self.inputs.settings.get_dict())
+        except SettingError as error:
+            return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
+        return None
+
+    def sample(self) -> None:
+        """Run every sampler from each of its starts."""
+        builder = SampleWorkChain.get_builder()
+        for name in ("settings", "turn", "structures", "potential", "active_set", "options"):
+            if name in self.inputs:
+                builder[name] = self.inputs[name]
+        builder.files = self.inputs.get("files", {})
+        builder.code = code_for(self.inputs.codes, "sample")
+        builder.metadata = self._metadata("sample")
+        self.to_context(samples=self.submit(builder))
+
+    def inspect_samples(self) -> ExitCode | None:
+        """Go on where at least one job of the samplers ended well."""
+        samples = self.ctx.samples
+        if "results" not in samples.outputs:
+            return self.exit_codes.ERROR_SAMPLING_FAILED.format(message=describe_end(samples))
+        if not samples.is_finished_ok:
+            self.report(f"sampling ended with {describe_end(samples)}; this turn does not converge")
+        return None
+
+    def has_candidates(self) -> bool:
+        """Return whether any sampler left the known region while labels may be spent."""
+        return "candidates" in self.ctx.samples.outputs and self.inputs.labels_left.value > 0
+
+    def select(self) -> None:
+        """Pass the candidates through the gate and select what is worth a label."""
+        settings = self.inputs.settings.get_dict()
+        builder = SelectCalculation.get_builder()
+        builder.code = code_for(self.inputs.codes, "fit")
+        builder.candidates = dict(self.ctx.samples.outputs.candidates)
+        builder.training = self.inputs.get("training", {})
+        if "potential" in self.inputs:
+            builder.potential = self.inputs.potential
+        builder.settings = orm.Dict(
+            select_request(
+                settings,
+                turn=self.inputs.turn.value,
+                labels_left=self.inputs.labels_left.value,
+                is_first="potential" not in self.inputs,
+            )
+        )
+        options = job_options(self.inputs.get("options"), "fit", builder.code)
+        builder.metadata = {**self._metadata("select"), "options": options}
+        self.to_context(selection=self.submit(builder))
+
+    def inspect_selection(self) -> ExitCode | None:
+        """Stop the turn if the candidates could not be compared."""
+        if not self.ctx.selection.is_finished_ok:
+            return self.exit_codes.ERROR_SELECTION_FAILED.format(
+                message=describe_end(self.ctx.selection)
+            )
+        return None
+
+    def has_selection(self) -> bool:
+        """Return whether a candidate is to be labelled for training."""
+        return bool(self.ctx.selection.outputs.selected.n_configurations)
+
+    def label(self) -> None:
+        """Label what was selected, and what is held out for tests."""
+        outputs = self.ctx.selection.outputs
+        self.to_context(labels=self.submit(self._label_builder(outputs.selected, "label")))
+        if "held_out" in outputs and outputs.held_out.n_configurations:
+            held_out = self._label_builder(outputs.held_out, "label_held_out")
+            self.to_context(held_out=self.submit(held_out))
+
+    def inspect_labels(self) -> ExitCode | None:
+        """Keep the labels that there are; go on if they are enough."""
+        for child, label, ledger in (
+            ("labels", "increment", "ledger"),
+            ("held_out", "held_out", "ledger_held_out"),
+        ):
+            if child not in self.ctx:
+                continue
+            outputs = self.ctx[child].outputs
+            if "ledger" in outputs:
+                self.out(ledger, outputs.ledger)
+            if "labelled" in outputs and outputs.labelled.n_configurations:
+                self.out(label, outputs.labelled)
+        if not self.ctx.labels.is_finished_ok:
+            return self.exit_codes.ERROR_LABELLING_FAILED.format(
+                message=describe_end(self.ctx.labels)
+            )
+        return None
+
+    def fit(self) -> None:
+        """Fit to the data set and its new increment."""
+        turn = self.inputs.turn.value
+        builder = FitWorkChain.get_builder()
+        for name in ("settings", "turn", "options"):
+            if name in self.inputs:
+                builder[name] = self.inputs[name]
+        if "potential" in self.inputs:
+            builder.initial = self.inputs.potential
+        builder.training = {
+            **self.inputs.get("training", {}),
+            increment_name(turn, self.inputs.get("training", {})): self.outputs["increment"],
+        }
+        builder.test = dict(self.inputs.get("test", {}))
+        if "held_out" in self.outputs:
+            builder.test[held_out_name(turn)] = self.outputs["held_out"]
+        builder.code = code_for(self.inputs.codes, "fit")
+        builder.metadata = self._metadata("fit")
+        self.to_context(fit=self.submit(builder))
+
+    def inspect_fit(self) -> ExitCode | None:
+        """Stop if there is no potential; the labels of this turn are kept."""
+        if not self.ctx.fit.is_finished_ok:
+            return self.exit_codes.ERROR_FIT_FAILED.format(message=describe_end(self.ctx.fit))
+        return None
+
+    def results(self) -> ExitCode | None:
+        """Hand on the new potential, or the old one, and the record of the turn."""
+        parts = {f"sample_{name}": node for name, node in self.ctx.samples.outputs.results.items()}
+        if "selection" in self.ctx:
+            parts["select"] = self.ctx.selection.outputs.result
+        parts |= {n: self.outputs[n] for n in ("ledger", "ledger_held_out") if n in self.outputs}
+        if "fit" in self.ctx:
+            parts["fit"] = self.ctx.fit.outputs.result
+        record = write_turn_record(
+            self.inputs.settings,
+            self.inputs.turn,
+            metadata={"call_link_label": "record"},
+            **parts,
+        )
+        self.out("record", record)
+        source = self.ctx.fit.outputs if "fit" in self.ctx else self.inputs
+        for name in ("potential", "active_set"):
+            if name in source:
+                self.out(name, source[name])
+        if "potential" not in self.outputs:
+            return self.exit_codes.ERROR_FIT_FAILED.format(message="exploration selected nothing")
+        return None
+
+    def _label_builder(self, configurations: ConfigurationsData, name: str) -> Any:
+        return label_builder(self.inputs, configurations, self.inputs.turn, self._metadata(name))
+
+    def _metadata(self, stage: str) -> dict[str, Any]:
+        label = f"turn {self.inputs.turn.value} / {stage.replace('_', ' ')}"
+        return {"label": label, "call_link_label": stage}
+
+
+def define_turn_exit_codes(spec: ProcessSpec) -> None:
+    """Give turn, loop and campaign the exit codes that they share."""
+    spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
+    spec.exit_code(301, "ERROR_LABELLING_FAILED", message="labelling: {message}")
+    spec.exit_code(302, "ERROR_FIT_FAILED", message="fit: {message}")
+    spec.exit_code(303, "ERROR_SAMPLING_FAILED", message="sampling: {message}")
+    spec.exit_code(304, "ERROR_SELECTION_FAILED", message="selection: {message}")
+
+
+def increment_name(turn: int, training: Any) -> str:
+    """Return the link of the increment of a turn; what is explored beside a start goes after it."""
+    name = f"turn_{turn:03d}"
+    return f"{name}_explored" if name in training else name
+
+
+def held_out_name(turn: int) -> str:
+    """Return the name of the test set that a turn held out."""
+    return f"held_out_{turn:03d}"
+
+
+def label_builder(
+    inputs: Any, configurations: ConfigurationsData, turn: orm.Int, metadata: dict[str, Any]
+) -> Any:
+    """Return the inputs of the WorkChain that labels ``configurations`` for a campaign."""
+    kind = read_section(inputs.settings.get_dict(), LabelSettings).workchain
+    builder = WorkflowFactory(f"alpot.label.{kind}").get_builder()
+    builder.settings = inputs.settings
+    builder.configurations = configurations
+    builder.turn = turn
+    builder.code = code_for(inputs.codes, "label")
+    builder.files = inputs.get("files", {})
+    if "options" in inputs:
+        builder.options = inputs.options
+    builder.metadata = metadata
+    return builder
+
+
+def select_request(
+    settings: dict[str, Any], *, turn: int, labels_left: int, is_first: bool
+) -> dict[str, Any]:
+    """Return the keys of a select request that are no files.
+
+    Before there is a potential the request names its form, so that an untrained one can tell
+    environments apart.
+    """
+    grades = read_section(settings, GradeSettings)
+    budget = read_section(settings, BudgetSettings)
+    request = {
+        "mode": grades.mode,
+        "method": grades.method,
+        "threshold": grades.gamma_select,
+        "limit": min(budget.labels_per_turn, labels_left),
+        "gate": settings["gate"],
+        "test_fraction": settings["test_fraction"],
+        "seed": derive_seed(settings["seed"], turn, "select"),
+        "threads": read_section(settings, ThreadSettings).fit,
+    }
+    if is_first:
+        potential = read_section(settings, PotentialSettings)
+        request["species"] = settings["species"]
+        request["level"] = potential.level
+        request["cutoff"] = potential.cutoff
+        request["limit"] = min(read_section(settings, ExplorationSettings).labels, labels_left)
+    return request

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of all tests: an AiiDA profile of their own, codes on this machine, and tiny data.
+
+The profile lies in a temporary folder, on SQLite with the broker that is built in; nothing that
+is there already is touched. Do not clean its storage within a session: results of processes are
+shared between tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from aiida_alpot.configurations import Configurations
+
+pytest_plugins = "aiida.tools.pytest_fixtures"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aiida_profile(aiida_config, aiida_profile_factory):
+    """A profile that a daemon can serve without any service on the machine."""
+    with aiida_profile_factory(
+        aiida_config, storage_backend="core.sqlite_dos", broker_backend="core.zeromq"
+    ) as profile:
+        profile.set_option("runner.poll.interval", 1)
+        profile.set_option("logging.aiida_loglevel", "REPORT")
+        aiida_config.store()
+        yield profile
+
+
+@pytest.fixture(scope="session")
+def localhost(aiida_profile, tmp_path_factory):
+    """This machine as a computer of AiiDA, polled without waiting."""
+    from aiida.orm import Computer
+
+    computer = Computer(
+        label="localhost",
+        hostname="localhost",
+        workdir=str(tmp_path_factory.mktemp("scratch")),
+        transport_type="core.local",
+        scheduler_type="core.direct",
+    ).store()
+    computer.set_minimum_job_poll_interval(0.5)
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.configure(safe_interval=0, use_login_shell=False)
+    return computer
+
+
+def installed_code(computer, label, executable, **options):
+    """Return a stored code on ``computer``."""
+    from aiida.orm import InstalledCode
+
+    code = InstalledCode(
+        label=label, computer=computer, filepath_executable=str(executable), **options
+    )
+    return code.store()
+
+
+@pytest.fixture(scope="session")
+def alpot_code(localhost):
+    """The command ``alpot`` of the environment that runs the tests."""
+    return installed_code(localhost, "alpot", Path(sys.executable).with_name("alpot"))
+
+
+@pytest.fixture(scope="session")
+def python_code(localhost):
+    """A bare Python, which labels with the driver that travels with the job."""
+    return installed_code(localhost, "python", sys.executable)
+
+
+@pytest.fixture(scope="session")
+def daemon(aiida_profile):
+    """A running daemon with one worker; it is stopped with the session."""
+    from aiida.engine.daemon.client import get_daemon_client
+
+    client = get_daemon_client(aiida_profile.name)
+    client.start_daemon(number_workers=1)
+    yield client
+    client.stop_daemon(wait=True)
+
+
+@pytest.fixture(scope="session")
+def run_in_daemon(daemon):
+    """Submit a process and wait until it has ended; the daemon's log is shown if it does not."""
+    from aiida.engine import submit
+
+    def run(builder, *, timeout=240.0):
+        node = submit(builder)
+        return wait_for(node, daemon, timeout=timeout)
+
+    return run
+
+
+def wait_for(node, daemon, *, timeout, condition=lambda node: node.is_terminated):
+    """Wait until ``condition`` holds for ``node``."""
+    deadline = time.monotonic() + timeout
+    while not condition(node):
+        if time.monotonic() > deadline:
+            log = Path(daemon.daemon_log_file).read_text(encoding="utf-8")[-4000:]
+            pytest.fail(f"{node} is still {node.process_state} after {timeout} s; daemon:\n{log}")
+        time.sleep(0.2)
+    return node
+
+
+@pytest.fixture(scope="session")
+def wait_for_process(daemon):
+    """:func:`wait_for` with the daemon of the session."""
+
+    def wait(node, *, timeout=240.0, condition=lambda node: node.is_terminated):
+        return wait_for(node, daemon, timeout=timeout, condition=condition)
+
+    return wait
+
+
+def rattled_copper(n_cells=2, *, count=4, seed=0, rattle=0.05, strain=0.01):
+    """Return fcc copper cells of 4 ``n_cells``^3 atoms, strained and rattled."""
+    rng = np.random.default_rng(seed)
+    structures = []
+    for index in range(count):
+        atoms = bulk("Cu", a=3.6, cubic=True).repeat(n_cells)
+        atoms.set_cell(atoms.cell * (1 + strain * rng.uniform(-1, 1)), scale_atoms=True)
+        atoms.positions += rattle * rng.standard_normal(atoms.positions.shape)
+        atoms.info["identifier"] = f"cell_{index}"
+        structures.append(atoms)
+    return structures
+
+
+def labelled_with_emt(structures):
+    """Return the structures with energies, forces and stresses of EMT."""
+    labelled = []
+    for original in structures:
+        atoms = original.copy()
+        atoms.calc = EMT()
+        results = {
+            "energy": atoms.get_potential_energy(),
+            "forces": atoms.get_forces(),
+            "stress": atoms.get_stress(),
+        }
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        labelled.append(atoms)
+    return labelled
+
+
+@pytest.fixture(scope="session")
+def emt_level():
+    """Level of theory of EMT as the label jobs write it."""
+    from aiida_alpot.level_of_theory import level_of_theory
+
+    return level_of_theory("EMT", {})
+
+
+@pytest.fixture(scope="session")
+def copper_cells():
+    """Four cells of 32 atoms without labels."""
+    return Configurations.from_atoms(rattled_copper())
+
+
+@pytest.fixture(scope="session")
+def labelled_copper(emt_level):
+    """The same four cells with labels of EMT."""
+    return Configurations.from_atoms(labelled_with_emt(rattled_copper()), level_of_theory=emt_level)
