@@ -90,7 +90,7 @@ def evaluate(
     energy = np.add.reduceat(sites.energies, starts)
     _require_finite(energy, configurations)
     strain = np.add.reduceat(sites.strains, starts)
-    is_periodic, volume = _periodic_volumes(configurations)
+    is_periodic, volume = periodic_volumes(configurations)
     stress = np.full((len(starts), 6), np.nan)
     stress[is_periodic] = strain[is_periodic] / volume[is_periodic, None]
     return Evaluation(energy, sites.energies, sites.forces, stress)
@@ -318,7 +318,7 @@ def add_in_order(parts: Array) -> Array:
     return total
 
 
-def _periodic_volumes(configurations: Configurations) -> tuple[Array, Array]:
+def periodic_volumes(configurations: Configurations) -> tuple[Array, Array]:
     """Return which configurations have a stress, and the volume of all cells."""
     volume = np.abs(np.linalg.det(configurations.cells))
     return configurations.pbc.all(axis=1) & (volume > 0.0), volume

@@ -25,6 +25,7 @@ def compile_kernels() -> float:
     """
     from aiida_alpot.mtp.calculator import MTP
     from aiida_alpot.mtp.evaluate import energy_rows
+    from aiida_alpot.mtp.gradient import loss_gradient
     from aiida_alpot.mtp.potential import initial_potential
 
     start = time.perf_counter()
@@ -33,5 +34,7 @@ def compile_kernels() -> float:
     )
     atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]], calculator=MTP(potential))
     atoms.get_potential_energy()
-    energy_rows(potential, Configurations.from_atoms([atoms]))
+    configurations = Configurations.from_atoms([atoms])
+    energy_rows(potential, configurations)
+    loss_gradient(potential, configurations)
     return time.perf_counter() - start
