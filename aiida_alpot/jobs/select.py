@@ -20,7 +20,12 @@ from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
 from aiida_alpot.selection.duplicates import smallest_distance
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
-from aiida_alpot.selection.maxvol_selection import SELECT_THRESHOLD, Selection, select
+from aiida_alpot.selection.maxvol_selection import (
+    SELECT_THRESHOLD,
+    Selection,
+    fill_by_configuration,
+    select,
+)
 from aiida_alpot.selection.split import split_by_chain
 
 Array = np.ndarray
@@ -46,7 +51,7 @@ class SelectRequest(Request):
         Files of what to select from, and of what is known already (which may be nothing).
     potential : str or null
         File of the potential. Without one, ``species``, ``level`` and ``cutoff`` name the form of
-        an untrained potential that tells environments apart.
+        an untrained potential that tells environments apart; up to ``limit`` are selected then.
     species : list of str or null
         Order of the types, also for a potential file that names none.
     level, cutoff, min_distance : int, float, float or null
@@ -104,15 +109,7 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     verdicts = gate(candidates, training, settings)
     passed = np.flatnonzero([verdict.passed for verdict in verdicts])
     potential = given or _untrained_potential(request, training, candidates.select(passed))
-    selection = select(
-        with_generic_coefficients(potential),
-        candidates.select(passed),
-        training=training,
-        mode=request.mode,
-        method=request.method,
-        threshold=request.threshold,
-        limit=request.limit,
-    )
+    selection = _select(request, potential, candidates.select(passed), training)
     grades = candidates.grade.copy()
     if is_trained(potential) and len(training):
         grades[passed] = selection.grades
@@ -127,6 +124,30 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         ranked.select(held_out).save(folder / TEST_FILE)
     outcome = _outcomes(verdicts, passed, selection, set(chosen[held_out].tolist()))
     return _report(candidates, outcome, grades, grades[passed])
+
+
+def _select(
+    request: SelectRequest,
+    potential: MomentTensorPotential,
+    candidates: Configurations,
+    training: Configurations,
+) -> Selection:
+    """Select for the potential; for one that is not trained yet, as many as the limit allows."""
+    generic = with_generic_coefficients(potential)
+    selection = select(
+        generic,
+        candidates,
+        training=training,
+        mode=request.mode,
+        method=request.method,
+        threshold=request.threshold,
+        limit=request.limit,
+    )
+    if is_trained(potential) or request.limit is None or request.mode == "configuration":
+        return selection
+    return fill_by_configuration(
+        selection, generic, candidates, training=training, limit=request.limit
+    )
 
 
 def _untrained_potential(

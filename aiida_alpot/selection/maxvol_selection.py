@@ -17,11 +17,11 @@ over training and candidates), and configurations that own a row are selected. T
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aiida_alpot.configurations import Configurations
+from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.active_set import (
     ActiveSet,
@@ -130,6 +130,51 @@ def select(
     kept = len(chosen.indices) if limit is None else min(limit, len(chosen.indices))
     indices = np.array(chosen.indices, dtype=np.int64)
     return Selection(indices[:kept], np.array(chosen.gains[:kept]), indices[kept:], grades, final)
+
+
+def fill_by_configuration(
+    selection: Selection,
+    potential: MomentTensorPotential,
+    candidates: Configurations,
+    *,
+    training: Configurations,
+    limit: int,
+) -> Selection:
+    """Select more, up to a limit, by the rows of whole configurations.
+
+    By neighbourhood one frame of a hundred atoms may already span all that a small basis can tell
+    apart. That is too little for the first fit of a potential: more frames are taken that differ
+    most as a whole, as many as were asked for or as there are independent ones.
+
+    Parameters
+    ----------
+    selection : Selection
+        Of ``candidates``, made with the method ``projected``.
+    potential, candidates, training
+        As given to :func:`select`.
+    limit : int
+        Number of configurations wanted.
+    """
+    missing = limit - len(selection.indices)
+    rest = np.setdiff1d(np.arange(len(candidates)), selection.indices)
+    if missing < 1 or len(rest) == 0:
+        return selection
+    chosen = candidates.select(selection.indices)
+    known = concatenate([training.without_labels(), chosen.without_labels()])
+    more = select(
+        potential,
+        candidates.select(rest),
+        training=known,
+        mode="configuration",
+        threshold=1.0,
+        limit=missing,
+    )
+    return replace(
+        selection,
+        indices=np.concatenate([selection.indices, rest[more.indices]]),
+        gains=np.concatenate([selection.gains, more.gains]),
+        over_limit=rest[more.over_limit],
+    )
 
 
 @dataclass(frozen=True)
