@@ -39,6 +39,4 @@ def load_machines(path: str | Path | None) -> MachinesFile:
 
 def job_options(role: Role, extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return ``metadata.options`` of the jobs of a role; ``extra`` goes before the role's own."""
-    options: dict[str, Any] = {"resources": role.resources, "withmpi": False}
-    options |= role.options | (extra or {})
-    return options
+    return {"resources": role.resources, **role.options, **(extra or {})}

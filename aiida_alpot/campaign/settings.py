@@ -6,6 +6,7 @@ The keys are those of "Settings of CampaignWorkChain" in docs/architecture.md.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.calculators import needs_code
@@ -73,6 +74,12 @@ def code_labels(campaign: Campaign) -> dict[str, str]:
     if label not in (None, default):
         codes["label"] = str(label)
     return codes
+
+
+def label_files(campaign: Campaign) -> dict[str, Path]:
+    """Return the files that the calculator of the labels needs, by the names of their inputs."""
+    file = campaign.content.label.settings.get("file")
+    return {"label": campaign.path.parent / file} if isinstance(file, str) else {}
 
 
 def _sampler(entry: SamplerEntry, starts: dict[str, list[str]]) -> dict[str, Any]:

@@ -42,8 +42,8 @@ def command(
     """Grade CONFIGURATIONS by the D-optimal active set of a training set.
 
     Up to 1 a configuration is interpolated; labels are worth their price above 2, and nothing can
-    be relied on above 10. The defaults give MLIP-2's grades; campaigns grade each neighborhood in the
-    projected row space.
+    be relied on above 10. The defaults give MLIP-2's grades; campaigns grade each neighborhood in
+    the projected row space.
     """
     from aiida_alpot.cli.job_folder import JobFolder, read_all, species_of, write_json
 

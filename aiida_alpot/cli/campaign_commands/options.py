@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""Arguments that the commands on campaigns share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+campaign_file_argument = click.argument(
+    "campaign_file", type=click.Path(path_type=Path), metavar="CAMPAIGN.YAML"
+)
+campaign_argument = click.argument("campaign", required=False, metavar="[CAMPAIGN]")
+machines_option = click.option(
+    "--machines",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Machines file, in place of the one that the campaign names.",
+)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""``alpot submit``: hand a campaign to the daemon and return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_alpot.cli.campaign_commands.options import campaign_file_argument, machines_option
+from aiida_alpot.cli.profile import profile_option
+
+
+@click.command("submit")
+@campaign_file_argument
+@machines_option
+@profile_option
+def command(*, campaign_file: Path, machines: Path | None, profile: str | None) -> None:
+    """Check a campaign file and submit it; 'alpot watch' follows it."""
+    from aiida_alpot.campaign.load import load_campaign
+    from aiida_alpot.cli.launch import submit_campaign
+    from aiida_alpot.cli.profile import open_profile, require_daemon
+
+    campaign = load_campaign(campaign_file, machines=machines)
+    opened = open_profile(profile)
+    require_daemon(opened)
+    node = submit_campaign(campaign)
+    click.echo(
+        f"Submitted {campaign.content.name} as PK {node.pk}. Follow it: alpot watch {node.pk}"
+    )

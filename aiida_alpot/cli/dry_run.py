@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""What a campaign would submit: starts, samplers, label inputs, scheduler script, budget."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida_alpot.campaign.checks import settings_of
+from aiida_alpot.campaign.settings import code_labels, label_files, workchain_options
+from aiida_alpot.errors import ServiceError
+
+if TYPE_CHECKING:
+    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.configurations import Configurations
+
+
+def dry_run_lines(campaign: Campaign, profile: str | None = None) -> list[str]:
+    """Return what would be submitted, as lines of text; nothing is stored.
+
+    Raises
+    ------
+    ServiceError
+        If a code is not there. Without any profile the scheduler script is left out.
+    """
+    content = campaign.content
+    potential = content.potential
+    lines = [
+        f"Campaign {content.name}: {', '.join(content.species)}, level {potential.level}, "
+        f"cutoff {potential.cutoff:g} A, seed {content.seed}",
+        *_section("Starts", _start_lines(campaign)),
+        *_section("Samplers", _sampler_lines(campaign)),
+        *_section("Labels", _label_lines(campaign)),
+        *_section("Budget", _budget_lines(campaign)),
+        *_section("Machines", _machine_lines(campaign)),
+        *_section("Script of the first label job", _script_lines(campaign, profile)),
+        "Nothing was submitted.",
+    ]
+    return lines
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines)]
+
+
+def _start_lines(campaign: Campaign) -> list[str]:
+    lines = [f"training: {describe_set(campaign.training)}"]
+    first = campaign.content.start.calculator
+    if first is not None:
+        lines.append(f"explored first with {first.name}, {first.labels} frames labelled")
+    lines += [
+        f"{name}: {describe_set(_named(campaign, identifiers))}"
+        for name, identifiers in campaign.starts.items()
+    ]
+    lines += [f"test set {name}: {describe_set(one)}" for name, one in campaign.test_sets.items()]
+    return lines
+
+
+def _named(campaign: Campaign, identifiers: list[str]) -> Configurations:
+    names = [str(name) for name in campaign.structures.identifier]
+    return campaign.structures.select([names.index(name) for name in identifiers])
+
+
+def describe_set(configurations: Configurations) -> str:
+    """Return in a few words what a set holds."""
+    if len(configurations) == 0:
+        return "nothing"
+    smallest, largest = configurations.n_atoms.min(), configurations.n_atoms.max()
+    size = str(smallest) if smallest == largest else f"{smallest} to {largest}"
+    labelled = int(configurations.labelled.sum())
+    return f"{len(configurations)} of {size} atoms ({', '.join(configurations.species)})" + (
+        f", {labelled} labelled already" if labelled else ""
+    )
+
+
+def _sampler_lines(campaign: Campaign) -> list[str]:
+    from aiida_alpot.sampling.registry import describe
+
+    grades = campaign.content.grades
+    lines = []
+    for entry in campaign.content.explore:
+        chains = [name for start in entry.starts for name in campaign.starts[start]]
+        told = describe(entry.kind, settings_of(entry))
+        lines.append(f"{entry.name}: {told}; from {', '.join(chains)}")
+    lines.append(
+        f"frames above grade {grades.gamma_select:g} are kept, a chain stops at "
+        f"{grades.gamma_break:g} ({grades.mode} mode, {grades.method})"
+    )
+    return lines
+
+
+def _label_lines(campaign: Campaign) -> list[str]:
+    label = campaign.content.label
+    settings = ", ".join(f"{name} = {value}" for name, value in label.settings.items())
+    return [
+        f"calculator {label.calculator}" + (f": {settings}" if settings else ""),
+        f"level of theory {campaign.level_of_theory}",
+        f"batches of at most {label.batch_size}, {label.max_attempts} attempts",
+    ]
+
+
+def _budget_lines(campaign: Campaign) -> list[str]:
+    budget = campaign.content.budget
+    first = len(campaign.training) + sum(len(one) for one in campaign.test_sets.values())
+    return [
+        f"{budget.labels} labels in all, {first} of them for start and test sets; "
+        f"{budget.labels_per_turn} per turn; {budget.turns} turns"
+    ]
+
+
+def _machine_lines(campaign: Campaign) -> list[str]:
+    codes = code_labels(campaign)
+    options = workchain_options(campaign)
+    return [
+        f"{role}: {codes.get(role, codes['alpot'])}, {options[role]}" for role in sorted(options)
+    ]
+
+
+def _script_lines(campaign: Campaign, profile: str | None) -> list[str]:
+    from aiida_alpot.cli.profile import open_profile
+
+    try:
+        open_profile(profile)
+    except ServiceError as error:
+        if profile is not None:
+            raise
+        return [f"not known yet: {error}"]
+    return scheduler_script(campaign).splitlines()
+
+
+def scheduler_script(campaign: Campaign) -> str:
+    """Return the script that the scheduler would get for the first label job.
+
+    Raises
+    ------
+    ServiceError
+        If a code is not there.
+    """
+    from aiida import orm
+    from aiida.engine import run
+
+    from aiida_alpot.calculations import LabelCalculation
+    from aiida_alpot.cli.profile import find_code
+    from aiida_alpot.data import ConfigurationsData
+
+    codes = code_labels(campaign)
+    for name in codes.values():
+        find_code(name)
+    code = find_code(codes.get("label", codes["alpot"]))
+    label = campaign.as_settings()["label"]
+    first = campaign.training if len(campaign.training) else campaign.structures
+    options: dict[str, Any] = dict(workchain_options(campaign)["label"])
+    options.setdefault("withmpi", bool(code.with_mpi))
+    builder = LabelCalculation.get_builder()
+    builder.code = code
+    builder.configurations = ConfigurationsData.from_configurations(first)
+    builder.settings = orm.Dict(
+        {
+            "calculator": label["calculator"],
+            "level_of_theory": label["level_of_theory"],
+            "indices": list(range(min(len(first), label["batch_size"]))),
+        }
+    )
+    builder.files = {name: orm.SinglefileData(path) for name, path in label_files(campaign).items()}
+    builder.metadata = {"options": options, "dry_run": True, "store_provenance": False}
+    with tempfile.TemporaryDirectory(prefix="alpot-") as folder, _inside(Path(folder)):
+        run(builder)
+        (script,) = Path(folder).glob("submit_test/*/_aiidasubmit.sh")
+        return script.read_text(encoding="utf-8")
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in ``folder``, since a dry run of AiiDA writes where it stands."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

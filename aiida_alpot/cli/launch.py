@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""From a loaded campaign to a process of AiiDA: the inputs of the WorkChain, and its submission.
+
+Recipes call :func:`submit_campaign` from ``verdi run``, the commands of ``alpot`` do the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiida_alpot.campaign.settings import code_labels, label_files, workchain_options
+from aiida_alpot.cli.profile import find_code, require_daemon
+
+if TYPE_CHECKING:
+    from aiida_alpot.campaign.load import Campaign
+
+GROUP = "alpot/"
+EXTRA = "alpot_campaign"
+
+
+def campaign_builder(campaign: Campaign) -> Any:
+    """Return the inputs of the campaign's WorkChain, nothing of it stored.
+
+    Raises
+    ------
+    ServiceError
+        If a code that the campaign or its machines file names is not there.
+    """
+    from aiida import orm
+    from aiida.plugins import WorkflowFactory
+
+    from aiida_alpot.data import ConfigurationsData
+
+    builder = WorkflowFactory("alpot.campaign").get_builder()
+    builder.settings = orm.Dict(campaign.as_settings())
+    builder.options = orm.Dict(workchain_options(campaign))
+    builder.codes = {role: find_code(label) for role, label in code_labels(campaign).items()}
+    builder.structures = ConfigurationsData.from_configurations(campaign.structures)
+    if len(campaign.training):
+        builder.start = ConfigurationsData.from_configurations(campaign.training)
+    builder.test = {
+        name: ConfigurationsData.from_configurations(configurations)
+        for name, configurations in campaign.test_sets.items()
+    }
+    builder.files = {name: orm.SinglefileData(path) for name, path in label_files(campaign).items()}
+    builder.metadata.label = campaign.content.name
+    return builder
+
+
+def submit_campaign(campaign: Campaign) -> Any:
+    """Submit a campaign to the daemon and return its process.
+
+    The process joins the group ``alpot/NAME``; the campaign file as it was written and its targets
+    are kept as an extra of the process.
+
+    Raises
+    ------
+    ServiceError
+        If the daemon is not running or a code is missing; nothing is stored then.
+    """
+    from aiida import orm
+    from aiida.engine import submit
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile is not None:
+        require_daemon(profile)
+    node = submit(campaign_builder(campaign))
+    node.base.extras.set(EXTRA, describe_campaign(campaign))
+    group, _ = orm.Group.collection.get_or_create(f"{GROUP}{campaign.content.name}")
+    group.add_nodes(node)
+    return node
+
+
+def describe_campaign(campaign: Campaign) -> dict[str, Any]:
+    """Return what reports need of the file beside the settings: its text, its targets."""
+    return {
+        "file": campaign.path.name,
+        "text": campaign.text,
+        "targets": [
+            {"kind": entry.kind, "structure": entry.structure, "targets": dict(entry.targets)}
+            for entry in campaign.content.validation
+        ],
+    }

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Which AiiDA profile the campaign commands work in, and what is there: daemon, codes, campaigns.
+
+A profile named ``alpot`` is preferred to the default one, since ``alpot init`` makes it without
+touching any other. Everything that is missing is a :class:`ServiceError` with the command that
+helps.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_alpot.errors import ServiceError, SettingError
+
+if TYPE_CHECKING:
+    from aiida.manage.configuration.profile import Profile
+
+PROFILE = "alpot"
+
+profile_option = click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    help=f"AiiDA profile; '{PROFILE}' if there is one, else the default profile.",
+)
+
+
+def open_profile(name: str | None = None) -> Profile:
+    """Load a profile of AiiDA and return it.
+
+    Raises
+    ------
+    ServiceError
+        If there is no such profile, or its storage cannot be used.
+    """
+    from aiida import load_profile
+    from aiida.common import exceptions
+    from aiida.manage import get_config, get_manager
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # AiiDA tells of a folder that it makes
+            config = get_config(create=False)
+    except exceptions.AiidaException as error:
+        raise ServiceError(_no_profile(name)) from error
+    chosen = _choose(name, config)
+    loaded = get_manager().get_profile()
+    if loaded is not None and loaded.name == chosen:
+        return loaded
+    try:
+        profile = load_profile(chosen, allow_switch=True)
+        get_manager().get_profile_storage()
+    except exceptions.ProfileConfigurationError as error:
+        raise ServiceError(_no_profile(name)) from error
+    except (exceptions.StorageMigrationError, exceptions.IncompatibleStorageSchema) as error:
+        raise ServiceError(
+            f"The storage of profile '{chosen}' belongs to another version of AiiDA. Run "
+            f"'verdi -p {chosen} storage migrate'."
+        ) from error
+    except exceptions.AiidaException as error:
+        raise ServiceError(
+            f"The storage of profile '{chosen}' cannot be used: {' '.join(str(error).split())}"
+        ) from error
+    return profile
+
+
+def _choose(name: str | None, config: Any) -> str:
+    wanted = name or os.environ.get("AIIDA_PROFILE")
+    if wanted:
+        if wanted not in config.profile_names:
+            raise ServiceError(_no_profile(wanted, config.profile_names))
+        return wanted
+    if PROFILE in config.profile_names:
+        return PROFILE
+    if config.default_profile_name is None:
+        raise ServiceError(_no_profile(None))
+    return str(config.default_profile_name)
+
+
+def _no_profile(name: str | None, known: list[str] | None = None) -> str:
+    from aiida.manage.configuration.settings import AiiDAConfigDir
+
+    there = f" Profiles there: {', '.join(known)}." if known else ""
+    what = f"no AiiDA profile '{name}'" if name else "no AiiDA profile"
+    option = f" --profile {name}" if name else ""
+    return f"There is {what} in {AiiDAConfigDir.get()}.{there} Run 'alpot init{option}' to make it."
+
+
+def daemon_is_running(profile: Profile) -> bool:
+    """Return whether the daemon of a profile runs."""
+    from aiida.engine.daemon.client import get_daemon_client
+
+    return bool(get_daemon_client(profile.name).is_daemon_running)
+
+
+def require_daemon(profile: Profile) -> None:
+    """Raise unless the daemon runs.
+
+    Raises
+    ------
+    ServiceError
+        With the command that starts it.
+    """
+    if not daemon_is_running(profile):
+        raise ServiceError(
+            f"The daemon of profile '{profile.name}' is not running. Start it with "
+            f"'verdi -p {profile.name} daemon start', then call the command again."
+        )
+
+
+def find_code(label: str) -> Any:
+    """Return the code with this label.
+
+    Raises
+    ------
+    ServiceError
+        If there is none, or several.
+    """
+    from aiida import orm
+    from aiida.common import exceptions
+
+    try:
+        return orm.load_code(label)
+    except exceptions.MultipleObjectsError as error:
+        raise ServiceError(f"There are several codes '{label}'. Give the full label.") from error
+    except (exceptions.NotExistent, ValueError) as error:
+        codes = orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)
+        there = ", ".join(sorted({code.full_label for code in codes})) or "none"
+        raise ServiceError(
+            f"There is no code '{label}' in this profile; codes there: {there}. Name one of them, "
+            "or set it up with 'alpot init' (alpot, gpaw) or 'verdi code create "
+            "core.code.installed'."
+        ) from error
+
+
+def find_campaign(identifier: str | None = None) -> Any:
+    """Return the process of a campaign: by name, PK or UUID, or the one submitted last.
+
+    Raises
+    ------
+    ServiceError
+        If there is none.
+    SettingError
+        If the identifier belongs to something else.
+    """
+    from aiida import orm
+    from aiida.common import exceptions
+
+    if identifier is None:
+        return _latest(None)
+    named = _latest(identifier, required=False)
+    if named is not None:
+        return named
+    try:
+        node = orm.load_node(identifier)
+    except exceptions.MultipleObjectsError as error:
+        raise SettingError(f"'{identifier}' fits several nodes. Give more of the UUID.") from error
+    except (exceptions.NotExistent, ValueError) as error:
+        raise ServiceError(
+            f"There is no campaign '{identifier}'. 'alpot status --all' lists those there are."
+        ) from error
+    if not is_campaign(node):
+        raise SettingError(
+            f"'{identifier}' is a {node.__class__.__name__}, not a campaign. 'alpot status --all' "
+            "lists the campaigns."
+        )
+    return node
+
+
+def all_campaigns() -> list[Any]:
+    """Return the processes of all campaigns, the latest first."""
+    from aiida import orm
+
+    builder = orm.QueryBuilder().append(
+        orm.WorkChainNode, filters={"process_type": "aiida.workflows:alpot.campaign"}, tag="node"
+    )
+    builder.order_by({"node": {"id": "desc"}})
+    return list(builder.all(flat=True))
+
+
+def is_campaign(node: Any) -> bool:
+    """Return whether a node is the process of a campaign."""
+    return getattr(node, "process_type", None) == "aiida.workflows:alpot.campaign"
+
+
+def campaign_name(node: Any) -> str:
+    """Return the name of a campaign."""
+    return str(node.inputs.settings.get_dict().get("name", "?"))
+
+
+def _latest(name: str | None, *, required: bool = True) -> Any:
+    for node in all_campaigns():
+        if name is None or campaign_name(node) == name:
+            return node
+    if required:
+        raise ServiceError(
+            "There is no campaign in this profile. Submit one with 'alpot run campaign.yaml'."
+        )
+    return None

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""A campaign as plain files, usable where there is no AiiDA."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aiida_alpot.configurations import concatenate
+from aiida_alpot.errors import InputFileError
+from aiida_alpot.jobs.requests import to_plain_json
+from aiida_alpot.mtp.structure_files import write_configurations
+from aiida_alpot.reports.provenance import (
+    potential_of_campaign,
+    training_configurations,
+    training_sets,
+)
+
+NOTE = """\
+{name}: a moment tensor potential of {species}, level {level}, cutoff {cutoff:g} A.
+
+potential.mtp     the potential in the format of MLIP-2
+training.xyz      what it was trained on, with labels (extended XYZ)
+test_NAME.xyz     frozen test sets, where there are any
+active_set.npz    the active set, for extrapolation grades
+provenance.json   where each training configuration and its label came from
+campaign.yaml     the campaign file
+
+Types: {types}.
+
+LAMMPS with the MLIP-2 interface (mlip.ini holds the two lines):
+
+    mtp-filename potential.mtp
+    select FALSE
+
+    pair_style mlip mlip.ini
+    pair_coeff * *
+
+The masses and the order of the types in the LAMMPS data file must be those above.
+
+Python:
+
+    from aiida_alpot.mtp import MTP
+    atoms.calc = MTP("potential.mtp", active_set="active_set.npz")
+"""
+
+
+def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Path]:
+    """Write the files of a campaign to ``folder`` and return their paths.
+
+    Parameters
+    ----------
+    node : WorkChainNode
+        A campaign, finished or running: then its last potential is taken.
+    folder : Path
+        Made if it is not there.
+    force : bool
+        Whether files that are there may be written over.
+
+    Raises
+    ------
+    InputFileError
+        If a file is there already, or the folder cannot be written to.
+    ServiceError
+        If the campaign has no potential yet.
+    """
+    potential = potential_of_campaign(node)
+    fit = potential.creator
+    files: dict[str, bytes | str] = {
+        "potential.mtp": potential.content,
+        "provenance.json": _provenance(node, potential),
+        "README.txt": _note(node, potential),
+    }
+    text = node.base.extras.get("alpot_campaign", {}).get("text")
+    if text:
+        files["campaign.yaml"] = text
+    for link in fit.base.links.get_outgoing().all():
+        if link.link_label == "active_set":
+            files["active_set.npz"] = link.node.content
+    sets = {"training.xyz": [one for _, one in training_sets(fit)]}
+    for link in fit.base.links.get_incoming(link_label_filter="test__%").all():
+        sets[f"test_{link.link_label.removeprefix('test__')}.xyz"] = [link.node]
+    return _write(folder, files, sets, force=force)
+
+
+def _write(
+    folder: Path, files: dict[str, bytes | str], sets: dict[str, list[Any]], *, force: bool
+) -> list[Path]:
+    there = [name for name in (*files, *sets) if (folder / name).exists()]
+    if there and not force:
+        raise InputFileError(
+            f"{folder / there[0]} is there already. Give another folder with --output, or --force "
+            "to write over it."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            data = content.encode("utf-8") if isinstance(content, str) else content
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise InputFileError(f"Cannot write to {folder}: {error.strerror}.") from error
+    for name, nodes in sets.items():
+        joined = concatenate([one.get_configurations() for one in nodes])
+        write_configurations(joined, folder / name)
+    return [folder / name for name in (*files, *sets)]
+
+
+def _note(node: Any, potential: Any) -> str:
+    species = potential.species
+    return NOTE.format(
+        name=node.inputs.settings.get_dict()["name"],
+        species=", ".join(species),
+        level=potential.level,
+        cutoff=potential.cutoff,
+        types=", ".join(f"{index} = {symbol}" for index, symbol in enumerate(species, start=1)),
+    )
+
+
+def _provenance(node: Any, potential: Any) -> str:
+    content = {
+        "campaign": {"name": node.inputs.settings.get_dict()["name"], "uuid": node.uuid},
+        "potential": potential.uuid,
+        "fit": potential.creator.uuid,
+        "settings": node.inputs.settings.get_dict(),
+        "training": training_configurations(potential),
+        "ledger": node.outputs.ledger.get_dict()["entries"] if "ledger" in node.outputs else None,
+    }
+    return json.dumps(to_plain_json(content), indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""How far a campaign is: read from its nodes into plain values, while it runs and afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+STAGES = {
+    "alpot.sample": "sampling",
+    "alpot.select": "selecting",
+    "alpot.label": "labelling",
+    "alpot.label.ase": "labelling",
+    "alpot.label.gpaw": "labelling",
+    "alpot.fit": "fitting",
+    "alpot.properties": "validating",
+}
+
+
+@dataclass(frozen=True)
+class TurnProgress:
+    """One turn, finished or running.
+
+    Parameters
+    ----------
+    turn : int
+        Zero is the start.
+    stage : str
+        What is being done, or "done".
+    samplers_done, samplers_total : int
+        Chains that have ended, and all of them.
+    frames : int
+        Frames graded so far.
+    largest_grade : float or None
+        Largest grade met.
+    candidates, selected, labelled, looked_up, failed : int
+        Configurations at each step.
+    errors : mapping
+        Errors of the potential after the turn: ``training``, and ``test`` by name.
+    seconds : mapping
+        Time of the jobs of each stage, s.
+    extrapolating : bool or None
+        Whether any sampler left the known region; None while it runs.
+    """
+
+    turn: int
+    stage: str
+    samplers_done: int = 0
+    samplers_total: int = 0
+    frames: int = 0
+    largest_grade: float | None = None
+    candidates: int = 0
+    selected: int = 0
+    labelled: int = 0
+    looked_up: int = 0
+    failed: int = 0
+    errors: Mapping[str, Any] | None = None
+    seconds: Mapping[str, float] | None = None
+    extrapolating: bool | None = None
+
+
+@dataclass(frozen=True)
+class CampaignProgress:
+    """A campaign at one moment."""
+
+    name: str
+    pk: int
+    uuid: str
+    state: str
+    exit_status: int | None
+    message: str
+    doing: str
+    started: datetime
+    seconds: float
+    turns: tuple[TurnProgress, ...]
+    turns_budget: int
+    labels_used: int
+    labels_budget: int
+    stop_requested: bool
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the process has ended, in whatever way."""
+        return self.state in ("finished", "excepted", "killed")
+
+    @property
+    def verdict(self) -> str:
+        """How it ended, in words; what it is doing while it runs."""
+        if not self.is_finished:
+            asked = ", stops after this turn" if self.stop_requested else ""
+            return f"{self.doing}{asked}"
+        if self.state != "finished":
+            return f"{self.state}: {self.message}" if self.message else self.state
+        return "converged" if self.exit_status == 0 else f"{self.message} (exit {self.exit_status})"
+
+
+def read_progress(node: Any) -> CampaignProgress:
+    """Read the progress of a campaign from its process."""
+    settings = node.inputs.settings.get_dict()
+    turns = tuple(_read_turns(node))
+    state = node.process_state.value if node.process_state is not None else "created"
+    ended = node.mtime if node.is_terminated else datetime.now(timezone.utc)
+    return CampaignProgress(
+        name=str(settings.get("name", "?")),
+        pk=node.pk,
+        uuid=node.uuid,
+        state=state,
+        exit_status=node.exit_status,
+        message=node.exit_message or _exception_of(node),
+        doing=_doing(node, turns),
+        started=node.ctime,
+        seconds=(ended - node.ctime).total_seconds(),
+        turns=turns,
+        turns_budget=int(settings["budget"]["turns"]),
+        labels_used=_labels_used(node),
+        labels_budget=int(settings["budget"]["labels"]),
+        stop_requested=bool(node.base.extras.get("stop_requested", False)),
+    )
+
+
+def _exception_of(node: Any) -> str:
+    text = str(node.exception or "").strip()
+    return text.splitlines()[-1] if text else ""
+
+
+def children(node: Any, entry_point: str | None = None) -> list[Any]:
+    """Return the processes that a process called, in the order in which they were made."""
+    called = sorted(node.called, key=lambda child: child.pk)
+    return [child for child in called if entry_point in (None, entry_point_of(child))]
+
+
+def entry_point_of(node: Any) -> str:
+    """Return the name of the entry point of a process, such as ``alpot.turn``."""
+    return str(node.process_type or "").rpartition(":")[2]
+
+
+def turn_processes(node: Any) -> list[Any]:
+    """Return the processes of the turns of a campaign in their order."""
+    turns = children(node, "alpot.turn")
+    for learning in children(node, "alpot.learn"):
+        turns += children(learning, "alpot.turn")
+    return turns
+
+
+def _read_turns(node: Any) -> Iterator[TurnProgress]:
+    processes = turn_processes(node)
+    if not any(process.inputs.turn.value == 0 for process in processes):
+        first = _read_start(node)
+        if first is not None:
+            yield first
+    for process in processes:
+        if "record" in process.outputs:
+            yield from_record(process.outputs.record.get_dict())
+        else:
+            yield _read_running(process)
+
+
+def from_record(record: Mapping[str, Any]) -> TurnProgress:
+    """Return the progress of a turn that has left its record."""
+    samples = record["samples"]
+    return TurnProgress(
+        turn=record["turn"],
+        stage="done",
+        samplers_done=len(samples),
+        samplers_total=len(samples),
+        frames=sum(chain.get("frames") or 0 for chain in samples),
+        largest_grade=record["largest_grade"],
+        candidates=record["n_candidates"],
+        selected=record["n_selected"],
+        labelled=record["n_labelled"],
+        looked_up=record["n_looked_up"],
+        failed=record["n_failed"],
+        errors=record["errors"],
+        seconds=record["seconds"],
+        extrapolating=record["extrapolating"],
+    )
+
+
+def _read_start(node: Any) -> TurnProgress | None:
+    """Return turn 0 of a campaign that starts from labelled cells."""
+    for child in children(node):
+        if child.process_label == "write_turn_record":
+            return from_record(child.outputs.result.get_dict())
+    first = [
+        child
+        for child in children(node)
+        if entry_point_of(child).startswith("alpot.label") or entry_point_of(child) == "alpot.fit"
+    ]
+    if not first:
+        return None
+    counts = _count_labels(first)
+    stage = STAGES.get(entry_point_of(first[-1]), "starting")
+    return TurnProgress(turn=0, stage=stage, **counts)
+
+
+def _read_running(process: Any) -> TurnProgress:
+    """Return what there is of a turn that is running or was lost."""
+    steps = children(process)
+    jobs = [
+        job for step in steps if entry_point_of(step) == "alpot.sample" for job in children(step)
+    ]
+    chains = [chain for job in jobs if "result" in job.outputs for chain in _chains(job)]
+    grades = [chain["largest_grade"] for chain in chains if chain.get("largest_grade") is not None]
+    selections = [step for step in steps if "selected" in step.outputs]
+    planned = sum(len(entry["starts"]) for entry in _samplers(process))
+    stage = STAGES.get(entry_point_of(steps[-1]), "starting") if steps else "starting"
+    return TurnProgress(
+        turn=process.inputs.turn.value,
+        stage=stage if not process.is_terminated else "lost",
+        samplers_done=len(chains),
+        samplers_total=planned,
+        frames=sum(chain.get("frames") or 0 for chain in chains),
+        largest_grade=max(grades, default=None),
+        selected=sum(step.outputs.selected.n_configurations for step in selections),
+        **_count_labels(steps),
+    )
+
+
+def _samplers(process: Any) -> list[Any]:
+    settings = process.inputs.settings.get_dict()
+    if "potential" in process.inputs:
+        return list(settings["explore"])
+    return list((settings.get("exploration") or {}).get("explore", []))
+
+
+def _chains(job: Any) -> list[Any]:
+    return list(job.outputs.result.get_dict().get("chains", []))
+
+
+def _ledger_entries(processes: list[Any]) -> Iterator[Mapping[str, Any]]:
+    for process in processes:
+        if entry_point_of(process).startswith("alpot.label") and "ledger" in process.outputs:
+            yield from process.outputs.ledger.get_dict()["entries"]
+
+
+def _count_labels(processes: list[Any]) -> dict[str, Any]:
+    entries = list(_ledger_entries(processes))
+    return {
+        name: sum(entry["status"] == name for entry in entries)
+        for name in ("labelled", "looked_up", "failed")
+    }
+
+
+def _labels_used(node: Any) -> int:
+    """Return how many entries the ledgers of a campaign have so far."""
+    steps = [node, *turn_processes(node)]
+    return sum(1 for step in steps for _ in _ledger_entries(children(step)))
+
+
+def _doing(node: Any, turns: tuple[TurnProgress, ...]) -> str:
+    for child in reversed(children(node)):
+        if not child.is_terminated and entry_point_of(child) in ("alpot.properties",):
+            return "validating"
+    if not turns:
+        return "starting"
+    last = turns[-1]
+    return f"turn {last.turn}: {last.stage}" if last.stage != "done" else f"turn {last.turn} done"
+
+
+def as_json(progress: CampaignProgress) -> dict[str, Any]:
+    """Return the progress as plain JSON."""
+    content = dataclasses.asdict(progress)
+    content["started"] = progress.started.isoformat()
+    content["verdict"] = progress.verdict
+    return content
