@@ -57,8 +57,8 @@ def parse(localhost):
             node.set_exit_status(status)
             node.set_exit_message("said by the scheduler")
         retrieved = orm.FolderData()
-        for filename, content in files.items():
-            content = content if isinstance(content, bytes) else content.encode()
+        for filename, given in files.items():
+            content = given if isinstance(given, bytes) else given.encode()
             retrieved.base.repository.put_object_from_filelike(io.BytesIO(content), filename)
         retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
         retrieved.store()

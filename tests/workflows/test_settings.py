@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Settings of a campaign: wrong ones are refused in words, seeds repeat, names become links."""
+
+import copy
+
+import pytest
+
+from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.settings import check_settings, derive_seed, link_name
+
+
+def test_whole_settings_pass(campaign_settings):
+    check_settings(campaign_settings())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("surprise",), 1, "surprise"),
+        (("seed",), "zero", "seed"),
+        (("seed",), True, "seed"),
+        (("schema",), 2, "schema 2"),
+        (("grades", "gamma_brake"), 3.0, "gamma_brake"),
+        (("grades", "gamma_select"), 20.0, "gamma_select"),
+        (("grades", "mode"), "atoms", "mode"),
+        (("budget", "labels"), 0, "budget.labels"),
+        (("budget", "turns"), 0, "budget.turns"),
+        (("label", "max_jobs"), 0, "label.max_jobs"),
+        (("label", "workchain"), "siesta", "workchain"),
+        (("potential", "level"), 8.5, "level"),
+        (("explore",), [], "samplers"),
+        (("fit",), None, "fit"),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_wrong_key_is_named(campaign_settings, path, value, named):
+    settings = campaign_settings()
+    section = settings
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    with pytest.raises(SettingError, match=named):
+        check_settings(settings)
+
+
+@pytest.mark.parametrize("section", ["potential", "budget", "label", "explore", "seed"])
+def test_a_missing_section_is_named(campaign_settings, section):
+    settings = campaign_settings()
+    del settings[section]
+    with pytest.raises(SettingError, match=section):
+        check_settings(settings)
+
+
+def test_two_samplers_cannot_share_a_name(campaign_settings):
+    settings = campaign_settings()
+    settings["explore"] = [settings["explore"][0], copy.deepcopy(settings["explore"][0])]
+    with pytest.raises(SettingError, match="names"):
+        check_settings(settings)
+
+
+def test_seeds_repeat_and_differ_between_jobs():
+    assert derive_seed(0, 1, "sample", "nvt_000") == derive_seed(0, 1, "sample", "nvt_000")
+    seeds = {
+        derive_seed(seed, turn, role, name)
+        for seed in (0, 1)
+        for turn in (1, 2)
+        for role in ("sample", "fit")
+        for name in ("", "nvt_000")
+    }
+    assert len(seeds) == 16
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    ("name", "link"), [("nvt", "nvt"), ("nvt-hot", "nvt_hot"), ("a__b-", "a_b"), ("300 K", "300_K")]
+)
+def test_names_become_link_labels(name, link):
+    assert link_name(name) == link
