@@ -10,9 +10,10 @@ level of the basis (Shapeev, Multiscale Model. Simul. 14, 1153 (2016)), each wit
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache
 from math import gcd
 
 import numpy as np
@@ -218,9 +219,11 @@ class _Assembly:
 
     def _append(self, rows: Array, is_scalar: bool) -> tuple[int, int]:
         """Append one moment; return its index and the factor that its stored value lacks."""
-        scale = 1 if is_scalar else reduce(gcd, rows[:, 2].tolist())
-        rows = rows // [1, 1, scale]
-        terms = tuple(sorted(map(tuple, rows.tolist())))
+        multiplicity: dict[tuple[int, int], int] = defaultdict(int)
+        for left, right, count in rows.tolist():
+            multiplicity[left, right] += count
+        scale = 1 if is_scalar else gcd(*multiplicity.values())
+        terms = tuple(sorted((*pair, count // scale) for pair, count in multiplicity.items()))
         if terms not in self._known:
             self._known[terms] = self.n_moments
             self.products += [(*term, self.n_moments) for term in terms]
