@@ -192,7 +192,7 @@ def _report(
             "identifier": str(candidates.identifier[index]),
             "verdict": outcome.rule,
             "detail": outcome.detail,
-            "grade": float(grades[index]),
+            "grade": float(grades[index]) if np.isfinite(grades[index]) else None,
         }
         for index, outcome in enumerate(outcomes[:MOST_LISTED])
     ]

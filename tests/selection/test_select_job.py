@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""``alpot select``: from files to files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from aiida_alpot.configurations import Configurations, Origin, concatenate
+from aiida_alpot.errors import InputFileError, SettingError
+from aiida_alpot.grading.active_set import build_active_set
+from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.jobs.run import run_request
+from aiida_alpot.mtp.mlip_files import write_potential
+
+CAMPAIGN = {"mode": "neighborhood", "method": "projected", "threshold": 2.0}
+UNTRAINED = {"species": ["Cu"], "level": 8, "cutoff": 5.0}
+
+
+def with_chains(configurations, n_chains):
+    n = len(configurations)
+    origins = [Origin(1, "nvt", f"start_{k % n_chains}", k) for k in range(n)]
+    return configurations.replace(
+        turn=np.full(n, 1),
+        sampler=np.array([origin.sampler for origin in origins]),
+        chain=np.array([origin.chain for origin in origins]),
+        step=np.arange(n),
+    )
+
+
+@pytest.fixture(scope="module")
+def potential(make_potential):
+    return make_potential(8)
+
+
+@pytest.fixture(scope="module")
+def training(make_cells):
+    return make_cells(5, seed=1)
+
+
+@pytest.fixture(scope="module")
+def candidates(make_cells, training):
+    frames = concatenate([make_cells(15, seed=2), make_cells(15, seed=3, rattle=0.12)])
+    overlapping = make_cells(1, seed=4).replace(identifier=np.array(["overlapping"]))
+    positions = overlapping.positions.copy()
+    positions[1] = positions[0] + 0.5
+    joined = concatenate([frames, overlapping.replace(positions=positions)])
+    return concatenate([with_chains(joined, 6), training.select([0])])
+
+
+@pytest.fixture
+def folder(tmp_path, potential, training, candidates):
+    write_potential(potential, tmp_path / "potential.mtp")
+    training.save(tmp_path / "training.npz")
+    candidates.save(tmp_path / "candidates.npz")
+    return tmp_path
+
+
+def ask(folder, **keys):
+    request = {"schema": 1, "job": "select", "candidates": ["candidates.npz"], **keys}
+    (folder / "request.json").write_text(json.dumps(request))
+    result = run_request(folder)
+    return result, Configurations.load(folder / "selected.npz")
+
+
+def test_every_candidate_gets_a_verdict_and_the_selected_ones_are_written(
+    folder, potential, training, candidates
+):
+    result, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    listed = {entry["identifier"]: entry for entry in result["candidates"]}
+    assert len(listed) == result["n_candidates"] == len(candidates)
+    assert sum(result["verdicts"].values()) == len(candidates)
+    assert result["verdicts"]["distance"] == 1
+    assert result["verdicts"]["duplicate"] == 1
+    assert listed["overlapping"]["verdict"] == "distance"
+    assert "less than" in listed["overlapping"]["detail"]
+    chosen = {name for name, entry in listed.items() if entry["verdict"] == "selected"}
+    assert chosen == set(selected.identifier.tolist())
+    assert result["n_selected"] == len(selected) > 0
+    grades = ExtrapolationGrader(potential, build_active_set(potential, training))
+    expected = grades.grade(selected).per_configuration
+    np.testing.assert_allclose(selected.grade, expected, rtol=1e-12)
+    np.testing.assert_allclose(result["largest_grade"], expected.max(), rtol=1e-12)
+    assert not (folder / "test.npz").exists()
+
+
+def test_recorded_grades_are_kept_as_the_origin_of_a_frame(folder, candidates):
+    candidates.replace(grade=np.full(len(candidates), 3.25)).save(folder / "candidates.npz")
+    _, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    assert set(selected.grade.tolist()) == {3.25}
+    assert set(selected.sampler.tolist()) == {"nvt"}
+
+
+def test_held_out_chains_are_not_among_the_selected(folder):
+    result, selected = ask(
+        folder,
+        potential="potential.mtp",
+        training=["training.npz"],
+        test_fraction=0.3,
+        seed=3,
+        **CAMPAIGN | {"threshold": 1.05},
+    )
+    held_out = Configurations.load(folder / "test.npz")
+    assert len(held_out) == result["n_held_out"] == result["verdicts"]["held_out"] > 0
+    assert not set(held_out.chain.tolist()) & set(selected.chain.tolist())
+
+
+def test_the_limit_is_kept_and_the_others_are_named(folder):
+    every, _ = ask(folder, potential="potential.mtp", training=["training.npz"], threshold=1.1)
+    few, selected = ask(
+        folder, potential="potential.mtp", training=["training.npz"], threshold=1.1, limit=2
+    )
+    assert len(selected) == 2
+    assert few["verdicts"]["over_limit"] == every["n_selected"] - 2
+
+
+def test_without_a_potential_frames_are_selected_by_the_form_of_one(folder):
+    result, selected = ask(folder, limit=12, **UNTRAINED, **CAMPAIGN)
+    assert len(selected) == 12
+    assert result["largest_grade"] is None
+    assert np.isnan(selected.grade).all()
+    again, same = ask(folder, limit=12, **UNTRAINED, **CAMPAIGN)
+    assert same.to_bytes() == selected.to_bytes()
+    assert again["candidates"] == result["candidates"]
+
+
+def test_an_untrained_potential_selects_too(folder, potential):
+    write_potential(potential.with_parameters(0.0 * potential.parameters), folder / "zero.mtp")
+    _, selected = ask(folder, potential="zero.mtp", training=["training.npz"], limit=6, **CAMPAIGN)
+    assert len(selected) == 6
+
+
+def test_no_candidates_give_an_empty_selection(folder):
+    Configurations.empty().save(folder / "candidates.npz")
+    result, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    assert len(selected) == 0
+    assert result["verdicts"] == {}
+    assert result["largest_grade"] is None
+    result, selected = ask(folder, limit=5, **UNTRAINED, **CAMPAIGN)
+    assert len(selected) == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "error", "message"),
+    [
+        ({}, SettingError, "'species', 'level' and 'cutoff'"),
+        ({"potential": "nowhere.mtp"}, InputFileError, "nowhere.mtp"),
+        ({"potential": "potential.mtp", "gate": {"colour": 1}}, SettingError, "colour"),
+        ({"potential": "potential.mtp", "mode": "atoms"}, SettingError, "atoms"),
+        ({"potential": "potential.mtp", "test_fraction": 1.0}, SettingError, "test fraction"),
+        ({"potential": "potential.mtp", "tresholt": 2.0}, SettingError, "tresholt"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(folder, keys, error, message):
+    with pytest.raises(error, match=message):
+        ask(folder, **keys)
+    recorded = json.loads((folder / "result.json").read_text())["error"]
+    assert recorded["class"] == error.__name__
