@@ -14,7 +14,7 @@ in every direction that the data determine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -28,7 +28,6 @@ from aiida_alpot.mtp.potential import MomentTensorPotential
 Array = np.ndarray
 REGULARISATION = 1e-12
 """Added to the unit diagonal of the scaled normal equations."""
-_REFINEMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,9 @@ def normal_equations(
         return _add(pool.map(of_block, blocks))
 
 
-def _add(parts: object) -> NormalEquations:
+def _add(parts: Iterable[NormalEquations]) -> NormalEquations:
     total: NormalEquations | None = None
-    for part in parts:  # type: ignore[attr-defined]
+    for part in parts:
         if total is None:
             total = part
         else:
@@ -137,61 +136,70 @@ def solve_linear(
     environment: Environment,
     targets: Targets,
     *,
+    refinements: int = 3,
     threads: int = 1,
 ) -> MomentTensorPotential:
     """Return the potential with the coefficients of species and moments that minimise the loss.
 
-    Coefficients that no label depends on keep their values.
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Gives the radial functions; its linear coefficients are where the solution starts from.
+        Those that no label depends on keep their values.
+    environment, targets
+        Configurations and labels.
+    refinements : int
+        How often residuals are evaluated and corrections solved for.
+    threads : int
+        See :func:`normal_equations`.
     """
     n_radial = potential.n_radial_parameters
-    for _ in range(_REFINEMENTS):
+    for _ in range(refinements):
         equations = normal_equations(
             potential, environment, targets, with_radial=False, threads=threads
         )
-        step = solve_scaled(equations.matrix, equations.gradient)
         parameters = potential.parameters
-        parameters[n_radial:] += step
+        parameters[n_radial:] += PositiveSystem(equations.matrix).solve(equations.gradient)
         potential = potential.with_parameters(parameters)
     return potential
 
 
-def solve_scaled(
-    matrix: Array, right: Array, *, damping: Array | float = REGULARISATION
-) -> Array:
-    """Solve symmetric positive semidefinite equations, scaled to a unit diagonal and damped.
+class PositiveSystem:
+    """Symmetric positive semidefinite equations, scaled to a unit diagonal and regularised.
+
+    Unknowns whose row is zero are left out, their part of a solution is zero. Where rounding makes
+    the equations indefinite, the solution of least norm in the scaled unknowns is returned.
 
     Parameters
     ----------
     matrix : (n, n) float64
-        Rows and columns that are zero are left out; their part of the solution is zero.
-    right : (n,) float64
-        Right-hand side.
-    damping : float or (n,) float64
-        Added to the unit diagonal.
-
-    Returns
-    -------
-    (n,) float64
-        The solution; of least norm in the scaled unknowns where rounding makes the equations
-        indefinite.
+        Symmetric.
     """
-    diagonal = np.diag(matrix)
-    solution = np.zeros(len(right))
-    used = np.flatnonzero(diagonal > 0.0)
-    scale = 1.0 / np.sqrt(diagonal[used])
-    scaled = matrix[np.ix_(used, used)] * np.outer(scale, scale)
-    scaled[np.diag_indices(len(used))] += np.broadcast_to(damping, diagonal.shape)[used]
-    solution[used] = scale * _solve_positive(scaled, scale * right[used])
-    return solution
+
+    def __init__(self, matrix: Array) -> None:
+        diagonal = np.diag(matrix)
+        self._used = np.flatnonzero(diagonal > 0.0)
+        self._scale = 1.0 / np.sqrt(diagonal[self._used])
+        scaled = matrix[np.ix_(self._used, self._used)] * np.outer(self._scale, self._scale)
+        scaled[np.diag_indices(len(scaled))] += REGULARISATION
+        self._solver = _factorise(scaled)
+
+    def solve(self, right: Array) -> Array:
+        """Return the solution for one right-hand side (n,) or several (n, m)."""
+        scale = self._scale if right.ndim == 1 else self._scale[:, None]
+        solution = np.zeros(right.shape)
+        solution[self._used] = scale * self._solver(scale * right[self._used])
+        return solution
 
 
-def _solve_positive(matrix: Array, right: Array) -> Array:
-    solver: Callable[[Array], Array]
+def _factorise(matrix: Array) -> Callable[[Array], Array]:
+    if not len(matrix):
+        return lambda right: right
     try:
         factor = scipy.linalg.cho_factor(matrix, lower=True, check_finite=False)
-        solution: Array = scipy.linalg.cho_solve(factor, right, check_finite=False)
+        return lambda right: scipy.linalg.cho_solve(factor, right, check_finite=False)
     except scipy.linalg.LinAlgError:
         values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
-        kept = values > 1e-14 * values[-1]
-        solution = vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept])
-    return solution
+        kept = vectors[:, values > 1e-14 * values[-1]]
+        inverse = kept / values[values > 1e-14 * values[-1]]
+        return lambda right: inverse @ (kept.T @ right)

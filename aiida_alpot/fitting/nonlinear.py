@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Levenberg-Marquardt search for the radial coefficients, the linear ones eliminated.
+"""Search for the radial coefficients by variable projection and Levenberg-Marquardt.
 
-In each step the normal equations of all parameters are solved with a damping on the radial
-coefficients c alone. The linear coefficients xi are then eliminated exactly,
+The loss is minimised over the radial coefficients c alone, the linear coefficients xi being those
+that minimise it at each c (Golub & Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)). Its Gauss-Newton
+model follows from the normal equations of all parameters by eliminating xi (Ruhe & Wedin, SIAM Rev.
+22, 318 (1980))::
 
-    (A_cc + lambda D - A_cx A_xx^-1 A_xc) delta_c = g_c - A_cx A_xx^-1 g_x,
+    (S + lambda D) delta_c = g_c - A_cx A_xx^-1 g_x,     S = A_cc - A_cx A_xx^-1 A_xc
 
-which is the Gauss-Newton step of variable projection (Golub & Pereyra, SIAM J. Numer. Anal. 10, 413
-(1973)) in the form of Ruhe & Wedin, SIAM Rev. 22, 318 (1980): it needs one Jacobian, and a trial costs
-no more than energies and forces. lambda follows the ratio of the actual to the predicted drop of the
-loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark).
+with D the diagonal of S, kept away from zero. lambda follows the ratio of the actual to the predicted
+drop of the loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark). A trial takes one linear
+solution; steps in c and xi together with a cheaper trial need several times as many.
 """
 
 from __future__ import annotations
@@ -20,21 +21,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_alpot.fitting.linear import REGULARISATION, normal_equations, solve_scaled
+from aiida_alpot.fitting.linear import (
+    NormalEquations,
+    PositiveSystem,
+    normal_equations,
+    solve_linear,
+)
 from aiida_alpot.fitting.loss import Targets, loss_at, penalty_residuals
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
-FIRST_DAMPING = 1e-2
-"""lambda of the first step, in units of the diagonal of A_cc."""
-_LARGEST_DAMPING = 1e10
-_QUIET_STEPS = 3
+QUIET_STEPS = 3
+"""Steps in a row that must lower the loss by less than the tolerance."""
+_FIRST_DAMPING = 1e-2
+_LARGEST_DAMPING = 1e9
+_SMALLEST_DAMPING = 1e-12
+_LEAST_DIAGONAL = 1e-9
+"""Smallest entry of D, in units of the largest."""
 
 
 @dataclass(frozen=True)
 class SearchState:
-    """Where a search stands; what a progress report is given."""
+    """Where a search stands: accepted steps, best potential so far, its loss, lambda."""
 
     iteration: int
     potential: MomentTensorPotential
@@ -52,19 +61,19 @@ def search_radial(
     report: Callable[[SearchState], None],
     threads: int = 1,
 ) -> bool:
-    """Minimise the loss over all parameters, step by step.
+    """Minimise the loss over all coefficients, step by step.
 
     Parameters
     ----------
     potential : MomentTensorPotential
-        Starting point; its linear coefficients should minimise the loss already.
+        Starting point; its linear coefficients minimise the loss, see :func:`solve_linear`.
     environment, targets
         Configurations and labels.
     max_iterations : int
         Largest number of accepted steps.
     tolerance : float
-        The search has converged when the loss drops by less than this fraction in each of three
-        steps in a row.
+        The search has converged when the loss drops by less than this fraction in each of
+        :data:`QUIET_STEPS` steps in a row, or no step lowers it.
     report : callable
         Is given the state at the start and after every accepted step, so that a search that is
         interrupted leaves the best point so far.
@@ -77,75 +86,93 @@ def search_radial(
         Whether the search converged.
     """
     loss = loss_at(potential, environment, targets, threads=threads)
-    damping, n_quiet = FIRST_DAMPING, 0
-    report(SearchState(0, potential, loss, damping))
-    for iteration in range(1, max_iterations + 1):
-        model = _linearise(potential, environment, targets, threads)
-        step = _find_step(model, potential, environment, targets, loss, damping, threads)
-        if step is None:
+    state = SearchState(0, potential, loss, _FIRST_DAMPING)
+    report(state)
+    n_quiet = 0
+    while state.iteration < max_iterations:
+        following = _step(state, environment, targets, threads)
+        if following is None:
             return True
-        n_quiet = n_quiet + 1 if loss - step.loss <= tolerance * loss else 0
-        potential, loss, damping = step.potential, step.loss, step.damping
-        report(SearchState(iteration, potential, loss, damping))
-        if n_quiet == _QUIET_STEPS:
+        n_quiet = n_quiet + 1 if state.loss - following.loss <= tolerance * state.loss else 0
+        state = following
+        report(state)
+        if n_quiet == QUIET_STEPS:
             return True
     return False
 
 
-@dataclass(frozen=True)
-class _Model:
-    """The loss to second order, L - 2 g.delta + delta.A.delta, with the penalty."""
-
-    matrix: Array
-    gradient: Array
-
-
-@dataclass(frozen=True)
-class _Step:
-    potential: MomentTensorPotential
-    loss: float
-    damping: float
-
-
-def _linearise(
-    potential: MomentTensorPotential, environment: Environment, targets: Targets, threads: int
-) -> _Model:
-    equations = normal_equations(potential, environment, targets, threads=threads)
-    matrix, gradient = equations.matrix, equations.gradient
-    n_radial = potential.n_radial_parameters
-    residuals, jacobian = penalty_residuals(potential)
-    # the penalty must not move coefficients of pairs that no label knows
-    jacobian[:, np.diag(matrix)[:n_radial] == 0.0] = 0.0
-    matrix[:n_radial, :n_radial] += jacobian.T @ jacobian
-    gradient[:n_radial] -= jacobian.T @ residuals
-    return _Model(matrix, gradient)
-
-
-def _find_step(
-    model: _Model,
-    potential: MomentTensorPotential,
-    environment: Environment,
-    targets: Targets,
-    loss: float,
-    damping: float,
-    threads: int,
-) -> _Step | None:
-    """Return the first step that lowers the loss, raising the damping until one does."""
-    n_radial = potential.n_radial_parameters
-    factors = np.full(len(model.gradient), REGULARISATION)
-    growth = 2.0
+def _step(
+    state: SearchState, environment: Environment, targets: Targets, threads: int
+) -> SearchState | None:
+    """Return the first trial that lowers the loss, raising lambda until one does; None if none does."""
+    model = _reduce(
+        state.potential,
+        normal_equations(state.potential, environment, targets, threads=threads),
+    )
+    damping, growth = state.damping, 2.0
     while damping < _LARGEST_DAMPING:
-        factors[:n_radial] = damping
-        delta = solve_scaled(model.matrix, model.gradient, damping=factors)
-        predicted = float(delta @ (2.0 * model.gradient - model.matrix @ delta))
-        trial = potential.with_parameters(potential.parameters + delta)
-        trial_loss = loss_at(trial, environment, targets, threads=threads)
-        if trial_loss < loss:
-            ratio = (loss - trial_loss) / predicted if predicted > 0.0 else 0.0
-            shrink = max(1.0 / 3.0, 1.0 - (2.0 * min(ratio, 1.0) - 1.0) ** 3)
-            return _Step(trial, trial_loss, max(damping * shrink, 1e-12))
-        if not predicted > 1e-14 * loss or math.isnan(trial_loss):
+        step, predicted = model.solve(damping)
+        if not predicted > 1e-15 * state.loss:
             return None
+        trial = state.potential.with_parameters(state.potential.parameters + step)
+        trial = solve_linear(trial, environment, targets, refinements=1, threads=threads)
+        loss = loss_at(trial, environment, targets, threads=threads)
+        if loss < state.loss:
+            gain = min((state.loss - loss) / predicted, 1.0)
+            damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
+            return SearchState(state.iteration + 1, trial, loss, max(damping, _SMALLEST_DAMPING))
         damping *= growth
         growth *= 2.0
     return None
+
+
+@dataclass(frozen=True)
+class _ReducedModel:
+    """The loss around a point as a function of the radial coefficients, L - 2 g.d + d.S.d."""
+
+    matrix: Array
+    gradient: Array
+    diagonal: Array
+    free: Array
+    """Radial coefficients that some label depends on."""
+    response: Array
+    """Change of the linear coefficients with the free radial ones."""
+    offset: Array
+    """Change of the linear coefficients at fixed radial ones."""
+    n_radial: int
+
+    def solve(self, damping: float) -> tuple[Array, float]:
+        """Return the step in all parameters and the drop of the loss that it predicts."""
+        system = PositiveSystem(self.matrix + np.diag(damping * self.diagonal))
+        radial = system.solve(self.gradient)
+        predicted = float(radial @ (2.0 * self.gradient - self.matrix @ radial))
+        step = np.zeros(self.n_radial + len(self.offset))
+        step[self.free] = radial
+        step[self.n_radial :] = self.offset - self.response @ radial
+        return step, predicted
+
+
+def _reduce(potential: MomentTensorPotential, equations: NormalEquations) -> _ReducedModel:
+    """Add the penalty and eliminate the linear coefficients."""
+    n_radial = potential.n_radial_parameters
+    matrix, gradient = equations.matrix, equations.gradient
+    free = np.flatnonzero(np.diag(matrix)[:n_radial] > 0.0)
+    residuals, jacobian = penalty_residuals(potential)
+    # the penalty does not move coefficients of pairs that no label knows
+    jacobian = jacobian[:, free]
+    linear = PositiveSystem(matrix[n_radial:, n_radial:])
+    mixed = matrix[n_radial:, free]
+    response = linear.solve(mixed)
+    offset = linear.solve(gradient[n_radial:])
+    reduced = matrix[np.ix_(free, free)] - mixed.T @ response
+    reduced = 0.5 * (reduced + reduced.T) + jacobian.T @ jacobian
+    diagonal = np.diag(reduced)
+    return _ReducedModel(
+        matrix=reduced,
+        gradient=gradient[free] - mixed.T @ offset - jacobian.T @ residuals,
+        diagonal=np.maximum(diagonal, _LEAST_DIAGONAL * diagonal.max(initial=math.ulp(0.0))),
+        free=free,
+        response=response,
+        offset=offset,
+        n_radial=n_radial,
+    )

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Fit a moment tensor potential to labelled configurations.
+
+The linear coefficients are solved for exactly and the radial ones searched for by variable projection,
+see :mod:`aiida_alpot.fitting.nonlinear`. A fit is a function of its arguments: the same data, the same
+initial potential and seed give the same bits. It can be interrupted and then returns the best
+potential so far.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import numpy as np
+
+from aiida_alpot.configuration_checks import check_geometry, check_labels
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import LabelError, SettingError
+from aiida_alpot.fitting.linear import solve_linear
+from aiida_alpot.fitting.loss import LossWeights, make_targets
+from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
+from aiida_alpot.fitting.start import start_potential, warm_start
+from aiida_alpot.mtp.jacobian import make_environment
+from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+
+__all__ = ["FitResult", "fit_potential", "require_disjoint", "start_potential", "warm_start"]
+
+DEFAULT_ITERATIONS = 200
+DEFAULT_TOLERANCE = 1e-3
+Progress = Callable[[SearchState], None]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit reached.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        The best one found.
+    loss : float
+        Its loss, the penalty included.
+    loss_history : tuple of float
+        Loss at the start and after each step of the start that won.
+    n_iterations : int
+        Steps of all starts together.
+    converged : bool
+        Whether the search for the best one ended by itself.
+    message : str
+        How the fit ended, in words.
+    interrupted : bool
+        Whether it was stopped from outside.
+    """
+
+    potential: MomentTensorPotential
+    loss: float
+    loss_history: tuple[float, ...]
+    n_iterations: int
+    converged: bool
+    message: str
+    interrupted: bool
+
+
+def fit_potential(
+    training: Configurations,
+    *,
+    initial: MomentTensorPotential,
+    weights: LossWeights | None = None,
+    seed: int = 0,
+    n_starts: int = 1,
+    max_iterations: int = DEFAULT_ITERATIONS,
+    tolerance: float = DEFAULT_TOLERANCE,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Fit all coefficients of a potential to a training set.
+
+    Parameters
+    ----------
+    training : Configurations
+        Labelled, in part or in full.
+    initial : MomentTensorPotential
+        Of :func:`start_potential` or :func:`warm_start`; gives basis, species and cutoff.
+    weights : LossWeights, optional
+        Energy 1, forces 0.01, stress 0.001 by default.
+    seed : int
+        Of the radial coefficients of further starts.
+    n_starts : int
+        Number of starts; the first is ``initial``, the others have random radial coefficients. The
+        lowest loss wins.
+    max_iterations : int
+        Largest number of steps of each start.
+    tolerance : float
+        A start has converged when three steps in a row lower the loss by less than this fraction.
+    threads : int
+        The result does not depend on it.
+    progress : callable, optional
+        Is given a :class:`SearchState` after every step.
+
+    Raises
+    ------
+    EmptyDataError, GeometryError, LabelError
+        If the training set is empty, a structure is not usable, a label is not a number, or no label
+        has a weight.
+    SpeciesError
+        If the potential lacks a species.
+    SettingError
+        If a number of starts, iterations or threads is not positive, or the tolerance is negative.
+    """
+    _require_positive(n_starts=n_starts, max_iterations=max_iterations, threads=threads)
+    if not tolerance >= 0.0:
+        raise SettingError(f"The tolerance is {tolerance}; give a number >= 0.")
+    check_geometry(training)
+    check_labels(training)
+    targets = make_targets(training, weights or LossWeights())
+    if targets.n_rows == 0:
+        raise LabelError(
+            "No label of the training set has a weight in the loss. Give a weight to one of the "
+            "labels that it holds."
+        )
+    environment = make_environment(initial, training)
+    recorder = _Recorder(progress)
+    interrupted = False
+    with _interruptible():
+        try:
+            for start in range(n_starts):
+                point = _random_start(initial, seed, start) if start else initial
+                recorder.begin(point)
+                point = solve_linear(point, environment, targets, threads=threads)
+                recorder.converged = search_radial(
+                    point,
+                    environment,
+                    targets,
+                    max_iterations=max_iterations,
+                    tolerance=tolerance,
+                    report=recorder.record,
+                    threads=threads,
+                )
+                recorder.finish()
+        except KeyboardInterrupt:
+            interrupted = True
+            recorder.finish()
+    return recorder.result(interrupted, max_iterations, tolerance)
+
+
+def require_disjoint(training: Configurations, tests: Mapping[str, Configurations]) -> None:
+    """Raise if a configuration of a frozen test set is trained on.
+
+    Raises
+    ------
+    SettingError
+        Naming the test set and the configuration.
+    """
+    trained = dict(zip(training.hashes(), range(len(training)), strict=True))
+    for name, test in tests.items():
+        for index, key in enumerate(test.hashes()):
+            if key in trained:
+                raise SettingError(
+                    f"Configuration {test.describe(index)} of the test set '{name}' is also "
+                    f"configuration {training.describe(trained[key])} of the training set. Take it "
+                    "out of one of them."
+                )
+
+
+class _Recorder:
+    """Keeps the best point of all starts, also when a search is interrupted."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.n_iterations = 0
+        self.converged = False
+        self._initial: MomentTensorPotential | None = None
+        self._history: list[float] = []
+        self._state: SearchState | None = None
+        self._best: tuple[SearchState, tuple[float, ...], bool] | None = None
+
+    def begin(self, initial: MomentTensorPotential) -> None:
+        self._initial, self._history, self._state, self.converged = initial, [], None, False
+
+    def record(self, state: SearchState) -> None:
+        self._state = state
+        self._history.append(state.loss)
+        self.n_iterations += state.iteration > 0
+        if self.progress is not None:
+            self.progress(state)
+
+    def finish(self) -> None:
+        """Keep this start if it is the best so far."""
+        if self._state is None:
+            return
+        if self._best is None or self._state.loss < self._best[0].loss:
+            self._best = (self._state, tuple(self._history), self.converged)
+        self._state = None
+
+    def result(self, interrupted: bool, max_iterations: int, tolerance: float) -> FitResult:
+        if self._best is None:
+            assert self._initial is not None
+            state, history, converged = SearchState(0, self._initial, math.inf, 0.0), (), False
+        else:
+            state, history, converged = self._best
+        if interrupted:
+            message = f"interrupted after {self.n_iterations} steps; this is the best so far"
+        elif converged:
+            message = (
+                f"converged after {state.iteration} steps: {QUIET_STEPS} in a row lowered the loss "
+                f"by less than {100 * tolerance:g} %, or none did"
+            )
+        else:
+            message = f"stopped at the limit of {max_iterations} steps, not converged"
+        return FitResult(
+            potential=state.potential,
+            loss=state.loss,
+            loss_history=history,
+            n_iterations=self.n_iterations,
+            converged=converged and not interrupted,
+            message=message,
+            interrupted=interrupted,
+        )
+
+
+def _random_start(initial: MomentTensorPotential, seed: int, start: int) -> MomentTensorPotential:
+    rng = np.random.default_rng([seed, start])
+    fresh = initial_potential(
+        initial.level or 2,
+        initial.cutoff,
+        species=initial.species,
+        min_distance=initial.min_distance,
+        rng=rng,
+        radial_basis_size=initial.radial_coefficients.shape[-1],
+    )
+    return dataclasses.replace(
+        initial,
+        radial_coefficients=fresh.radial_coefficients,
+        scaling=fresh.scaling,
+        moment_coefficients=np.zeros_like(initial.moment_coefficients),
+    )
+
+
+def _require_positive(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise SettingError(f"{name} is {count}; give a number >= 1.")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM, with which schedulers end a job, interrupt like Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

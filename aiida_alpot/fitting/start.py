@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""Where a fit starts: from an untrained potential, or from one trained before.
+
+A warm start keeps what was learned: it predicts the same numbers as its parent, has a higher level,
+more species or another interval of the Chebyshev polynomials, and the fit goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError, SpeciesError
+from aiida_alpot.mtp.contractions import MomentBasis, moment_basis
+from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+from aiida_alpot.neighbors import batch_neighbor_list
+
+Array = np.ndarray
+MARGIN = 0.99
+"""Default of the smallest distance of a potential, in units of the smallest distance in its data."""
+_FALLBACK_DISTANCE = 2.0
+
+
+def start_potential(
+    training: Configurations,
+    *,
+    level: int,
+    cutoff: float,
+    species: Sequence[str] | None = None,
+    min_distance: float | None = None,
+    seed: int = 0,
+) -> MomentTensorPotential:
+    """Return an untrained potential for a training set.
+
+    Parameters
+    ----------
+    training : Configurations
+        Gives the defaults of species and smallest distance.
+    level : int
+        Even, 2 to 24.
+    cutoff : float
+        Angstrom.
+    species : sequence of str, optional
+        Order of the types; all that occur, by atomic number, if absent. May name more.
+    min_distance : float, optional
+        Lower end of the interval of the Chebyshev polynomials, Angstrom; 0.99 times the smallest
+        distance in the data if absent.
+    seed : int
+        Of the random radial coefficients.
+
+    Raises
+    ------
+    SpeciesError
+        If a species of the training set is not in ``species``.
+    SettingError
+        If the level is not known, or the distances are not in order.
+    """
+    if species is None:
+        species = training.species
+    _require_species(training.species, species)
+    if min_distance is None:
+        min_distance = MARGIN * smallest_distance(training, cutoff)
+    return initial_potential(
+        level,
+        cutoff,
+        species=species,
+        min_distance=min_distance,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def smallest_distance(configurations: Configurations, cutoff: float) -> float:
+    """Return the smallest distance between two atoms, in Angstrom.
+
+    Where none is below the cutoff, 2 A or half of the cutoff, whichever is less.
+    """
+    vectors = batch_neighbor_list(configurations, cutoff).vectors
+    if not len(vectors):
+        return min(_FALLBACK_DISTANCE, 0.5 * cutoff)
+    return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).min()))
+
+
+def warm_start(
+    potential: MomentTensorPotential,
+    *,
+    level: int | None = None,
+    species: Sequence[str] | None = None,
+    min_distance: float | None = None,
+    seed: int = 0,
+) -> MomentTensorPotential:
+    """Return a potential of at least the same size that predicts what ``potential`` does.
+
+    Radial functions that a higher level adds are random, and scalars that it adds have coefficient
+    zero. Pairs with a new species start from the mean radial functions of the known pairs.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Trained; the cutoff cannot be changed, since no other reproduces its radial functions.
+    level : int, optional
+        The same or higher; the same if absent.
+    species : sequence of str, optional
+        Must hold those of the potential, in any order, and may add some.
+    min_distance : float, optional
+        New lower end of the interval of the Chebyshev polynomials, Angstrom. Their coefficients are
+        expanded again, which is exact. Kept if absent.
+    seed : int
+        Of the random radial functions.
+
+    Raises
+    ------
+    SettingError
+        If the level is lower or not known, the distances are not in order, or the basis of a file
+        is not contained in that of the level.
+    SpeciesError
+        If a species of the potential is missing.
+    """
+    if min_distance is not None and min_distance != potential.min_distance:
+        potential = _change_interval(potential, min_distance)
+    if level is not None and level != potential.level:
+        potential = _raise_level(potential, level, seed)
+    if species is not None and tuple(species) != potential.species:
+        potential = _extend_species(potential, tuple(species))
+    return potential
+
+
+def _require_species(needed: Sequence[str], given: Sequence[str]) -> None:
+    missing = [symbol for symbol in needed if symbol not in given]
+    if missing:
+        raise SpeciesError(
+            f"Species {', '.join(missing)} is missing in the species {' '.join(given)}. Add it, or "
+            "leave out the configurations that hold it."
+        )
+
+
+def _change_interval(
+    potential: MomentTensorPotential, min_distance: float
+) -> MomentTensorPotential:
+    """Expand the radial functions in Chebyshev polynomials of another interval."""
+    cutoff = potential.cutoff
+    if not 0.0 < min_distance < cutoff:
+        raise SettingError(
+            f"min_distance is {min_distance:g} A; it must lie between 0 and the cutoff {cutoff:g} A."
+        )
+    size = potential.radial_coefficients.shape[-1]
+    nodes = chebyshev.chebpts1(size)
+    r = 0.5 * (nodes * (cutoff - min_distance) + min_distance + cutoff)
+    old_lower = potential.min_distance
+    old_argument = (2.0 * r - (old_lower + cutoff)) / (cutoff - old_lower)
+    # columns: old polynomials in terms of the new ones
+    change = np.linalg.solve(
+        chebyshev.chebvander(nodes, size - 1), chebyshev.chebvander(old_argument, size - 1)
+    )
+    return dataclasses.replace(
+        potential,
+        radial_coefficients=potential.radial_coefficients @ change.T,
+        min_distance=float(min_distance),
+    )
+
+
+def _extend_species(
+    potential: MomentTensorPotential, species: tuple[str, ...]
+) -> MomentTensorPotential:
+    if not potential.species:
+        raise SpeciesError("The potential names no species. Give their order with --species.")
+    _require_species(potential.species, species)
+    place = [species.index(symbol) for symbol in potential.species]
+    old = potential.radial_coefficients
+    radial = np.empty((len(species), len(species), *old.shape[2:]))
+    radial[:] = old.mean(axis=(0, 1))
+    radial[np.ix_(place, place)] = old
+    constants = np.zeros(len(species))
+    constants[place] = potential.species_coefficients
+    return dataclasses.replace(
+        potential, species=species, radial_coefficients=radial, species_coefficients=constants
+    )
+
+
+def _raise_level(potential: MomentTensorPotential, level: int, seed: int) -> MomentTensorPotential:
+    basis = moment_basis(level)
+    old = potential.radial_coefficients
+    if potential.level is not None and level < potential.level:
+        raise SettingError(
+            f"The potential has level {potential.level}; a warm start cannot lower it to {level}. "
+            "Choose the same or a higher level, or start anew."
+        )
+    place = _match_scalars(potential.basis, basis)
+    coefficients = np.zeros(basis.n_scalars)
+    np.add.at(coefficients, place.index, place.factor * potential.moment_coefficients)
+    fresh = initial_potential(
+        level,
+        potential.cutoff,
+        species=tuple(potential.species) or tuple("X" * potential.n_species),
+        min_distance=potential.min_distance,
+        rng=np.random.default_rng(seed),
+        radial_basis_size=old.shape[-1],
+    ).radial_coefficients
+    # new functions as large as the known ones, whatever the scaling of a file
+    radial = fresh * np.sqrt(np.mean(np.sum(old**2, axis=-1)))
+    radial[:, :, : old.shape[2]] = old
+    return dataclasses.replace(
+        potential, basis=basis, radial_coefficients=radial, moment_coefficients=coefficients
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Matches:
+    """Each scalar of one basis as a multiple of one of another."""
+
+    index: Array
+    factor: Array
+
+
+def _match_scalars(old: MomentBasis, new: MomentBasis) -> _Matches:
+    """Find the scalars of a basis among those of a larger one, by their values at random moments.
+
+    Files order scalars in their own way, so that names are not enough; two different contractions
+    agree at several random points with probability zero.
+    """
+    rng = np.random.default_rng(0)
+    moments = {tuple(row): rng.uniform(0.5, 1.5, 4) for row in new.basic.tolist()}
+    known = [tuple(row) for row in old.basic.tolist()]
+    if not set(known) <= set(moments):
+        raise SettingError(
+            f"The potential's radial functions or moments are not all in level {new.level}. "
+            "Choose a higher level, or start anew."
+        )
+    target = _scalar_values(new, np.array([moments[tuple(row)] for row in new.basic.tolist()]))
+    source = _scalar_values(old, np.array([moments[row] for row in known]))
+    shape = {_signature(values): index for index, values in reversed(list(enumerate(target)))}
+    index = [shape.get(_signature(values), -1) for values in source]
+    if -1 in index:
+        raise SettingError(
+            f"Scalar {index.index(-1)} of the potential is not in the basis of level {new.level}. "
+            "Choose a higher level, or start anew."
+        )
+    return _Matches(np.array(index), source[:, 0] / target[index, 0])
+
+
+def _scalar_values(basis: MomentBasis, basic: Array) -> Array:
+    moments = np.zeros((basis.n_moments, basic.shape[1]))
+    moments[: basis.n_basic] = basic
+    for left, right, multiplicity, target in basis.products.tolist():
+        moments[target] += multiplicity * moments[left] * moments[right]
+    return moments[basis.scalars]
+
+
+def _signature(values: Array) -> tuple[float, ...]:
+    """Return ratios of the values, which do not depend on a factor, rounded well above the noise."""
+    return tuple(float(f"{value:.8e}") for value in values[1:] / values[0])
