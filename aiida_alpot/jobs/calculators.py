@@ -2,8 +2,8 @@
 """The calculator of a job, from the few plain words that a request has for it.
 
 ``{"potential": "potential.mtp", "active_set": "active_set.npz"}`` is a moment tensor potential,
-which grades when its active set is given; ``{"ase": "EMT", "settings": {}}`` is an ASE calculator of
-the allow-list of the label job.
+which grades when its active set is given; ``{"ase": "EMT", "settings": {}}`` is an ASE calculator
+of the allow-list of the label job.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ POTENTIAL_KEYS = ("potential", "active_set", "species")
 ASE_KEYS = ("ase", "settings")
 
 
-def load_calculator(content: Mapping[str, Any], folder: Path) -> Any:
+def load_calculator(content: Mapping[str, Any], folder: Path, *, threads: int = 1) -> Any:
     """Return the ASE calculator that ``content`` describes; its files lie in ``folder``.
 
     Raises
@@ -46,11 +46,11 @@ def load_calculator(content: Mapping[str, Any], folder: Path) -> Any:
                 f"Unknown key '{key}' of the calculator; allowed are {', '.join(allowed)}."
             )
     if "potential" in content:
-        return _load_potential(content, folder)
+        return _load_potential(content, folder, threads)
     return _make_ase_calculator(str(content["ase"]), content.get("settings") or {}, folder)
 
 
-def _load_potential(content: Mapping[str, Any], folder: Path) -> Any:
+def _load_potential(content: Mapping[str, Any], folder: Path, threads: int) -> Any:
     from aiida_alpot.mtp.calculator import MTP
 
     active_set = content.get("active_set")
@@ -58,6 +58,7 @@ def _load_potential(content: Mapping[str, Any], folder: Path) -> Any:
         file_in(folder, str(content["potential"])),
         active_set=None if active_set is None else file_in(folder, str(active_set)),
         species=content.get("species"),
+        threads=threads,
     )
 
 

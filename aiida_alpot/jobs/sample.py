@@ -81,7 +81,7 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     result = run_sampler(
         sampler,
         starts,
-        load_calculator(request.calculator, folder),
+        load_calculator(request.calculator, folder, threads=request.threads),
         rng=np.random.default_rng(request.seed),
         stop_rules=stop_rules,
         record_rules=record_rules,

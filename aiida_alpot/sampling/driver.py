@@ -9,7 +9,7 @@ chain ends with a :class:`Stop`: its sampler is through, or a condition held.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,7 @@ def run_sampler(
     record_rules: RecordRules | None = None,
     name: str = "sampler",
     turn: int = 0,
+    observe: Callable[[Observation], None] | None = None,
 ) -> SampleResult:
     """Run every chain of ``sampler`` to its end or to a stop, and keep the frames worth a label.
 
@@ -117,6 +118,8 @@ def run_sampler(
         The defaults of their classes by default.
     name, turn : str, int
         Go into the origin of each frame.
+    observe : callable, optional
+        Called with every frame that has been judged, recorded or not.
 
     Returns
     -------
@@ -137,12 +140,14 @@ def run_sampler(
     names = _name_chains(starts)
     check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
     sampler.check(starts)
-    chains = [_Chain(one, stop_rules.conditions(), Recorder(record_rules)) for one in names]
+    chains = [
+        _Chain(one, stop_rules.conditions(), Recorder(record_rules), observe) for one in names
+    ]
     if sampler.joint:
-        _drive(sampler.frames(starts, calculator, rng), chains, calculator)
+        _drive(sampler.frames(starts, calculator, rng), chains)
     else:
         for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
-            _drive(sampler.frames([start], calculator, generator), [chain], calculator)
+            _drive(sampler.frames([start], calculator, generator), [chain])
     return _collect(chains, name=name, turn=turn)
 
 
@@ -153,6 +158,7 @@ class _Chain:
     name: str
     conditions: list[StopCondition]
     recorder: Recorder
+    observer: Callable[[Observation], None] | None
     frames: int = 0
     graded: int = 0
     largest_grade: float = math.nan
@@ -160,7 +166,7 @@ class _Chain:
     last: Observation | None = None
     final: dict[str, float] = field(default_factory=dict)
 
-    def observe(self, frame: Frame, results: dict[str, Any]) -> None:
+    def take(self, frame: Frame, results: dict[str, Any]) -> None:
         """Record the frame and find out whether the chain ends with it."""
         grade = float(results.get("grade", math.nan))
         energy = float(results.get("energy", math.nan))
@@ -178,6 +184,8 @@ class _Chain:
         if self.stop is None and frame.ending is not None:
             self.stop = Stop(*frame.ending)
         self.last = seen
+        if self.observer is not None:
+            self.observer(seen)
         if self.stop is not None:
             self.close()
 
@@ -217,13 +225,13 @@ class _Chain:
         )
 
 
-def _drive(frames: Iterator[Frame], chains: Sequence[_Chain], calculator: Any) -> None:
+def _drive(frames: Iterator[Frame], chains: Sequence[_Chain]) -> None:
     """Hand each frame to its chain until the sampler or every chain has ended."""
     try:
         for frame in frames:
             chain = chains[frame.chain]
             if chain.stop is None:
-                chain.observe(frame, frame.atoms.calc.results)
+                chain.take(frame, frame.atoms.calc.results)
             if all(one.stop is not None for one in chains):
                 break
     except (CalculatorError, GeometryError, ArithmeticError, np.linalg.LinAlgError) as error:
