@@ -58,6 +58,10 @@ Name = Annotated[str, AfterValidator(_plain_name)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+Limit = (
+    Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    | Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?%$")]
+)
 
 NAME = "letters, digits, '-' and '_'"
 
@@ -285,8 +289,14 @@ class PropertyEntry(OpenSection):
 
     kind: str = key(..., "Kind of property.", "a kind of property")
     structure: str | None = key(None, "Structure it is computed for.", "a name in start.structures")
-    targets: dict[str, PositiveFloat] = key(
-        {}, "Largest value allowed of each figure that it reports.", "figures with numbers above 0"
+    targets: dict[str, Limit] = key(
+        {},
+        "Largest deviation allowed from the reference, in the unit of the figure or in percent "
+        "('2 %'); of errors and counts, the largest value.",
+        "figures of that kind with numbers from 0 or percentages",
+    )
+    before: bool = key(
+        True, "Whether it is also computed with the potential of the start alone.", "true or false"
     )
 
 
@@ -316,6 +326,11 @@ class CampaignFile(Section):
         {},
         "Frozen test sets, labelled once and never trained on.",
         "names with lists of structures",
+    )
+    test_targets: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = key(
+        {},
+        "Largest errors allowed on every test set at the end.",
+        "errors such as forces_rmse_eV_per_A with numbers from 0",
     )
     test_fraction: float = key(
         0.0,

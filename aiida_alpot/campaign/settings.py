@@ -122,12 +122,17 @@ def _validation(campaign: Campaign) -> dict[str, Any] | None:
     if not content.validation:
         return None
     properties = [_property(entry, campaign.starts) for entry in content.validation]
+    before = [
+        described
+        for entry, described in zip(content.validation, properties, strict=True)
+        if entry.before
+    ]
     reference = None
     if not needs_code(content.label.calculator):
         reference = {"ase": content.label.calculator, "settings": dict(content.label.settings)}
     return {
         "properties": properties,
-        "initial_properties": properties,
+        "initial_properties": before,
         "reference": reference,
     }
 

@@ -77,8 +77,6 @@ def describe_campaign(campaign: Campaign) -> dict[str, Any]:
     return {
         "file": campaign.path.name,
         "text": campaign.text,
-        "targets": [
-            {"kind": entry.kind, "structure": entry.structure, "targets": dict(entry.targets)}
-            for entry in campaign.content.validation
-        ],
+        "targets": [dict(entry.targets) for entry in campaign.content.validation],
+        "test_targets": dict(campaign.content.test_targets),
     }
