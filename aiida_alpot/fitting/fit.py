@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Fit a moment tensor potential to labelled configurations.
 
-The linear coefficients are solved for exactly and the radial ones searched for by variable projection,
-see :mod:`aiida_alpot.fitting.nonlinear`. A fit is a function of its arguments: the same data, the same
-initial potential and seed give the same bits. It can be interrupted and then returns the best
-potential so far.
+The linear coefficients are solved for exactly and the radial ones searched for by variable
+projection, see :mod:`aiida_alpot.fitting.nonlinear`. A fit is a function of its arguments: the same
+data, the same initial potential and seed give the same bits. It can be interrupted and then returns
+the best potential so far.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def fit_potential(
     Raises
     ------
     EmptyDataError, GeometryError, LabelError
-        If the training set is empty, a structure is not usable, a label is not a number, or no label
-        has a weight.
+        If the training set is empty, a structure is not usable, a label is not a number, or no
+        label has a weight.
     SpeciesError
         If the potential lacks a species.
     SettingError
@@ -200,11 +200,9 @@ class _Recorder:
         self._state = None
 
     def result(self, interrupted: bool, max_iterations: int, tolerance: float) -> FitResult:
-        if self._best is None:
-            assert self._initial is not None
-            state, history, converged = SearchState(0, self._initial, math.inf, 0.0), (), False
-        else:
-            state, history, converged = self._best
+        assert self._initial is not None
+        nothing = (SearchState(0, self._initial, math.inf, 0.0), (), False)
+        state, history, converged = self._best or nothing
         if interrupted:
             message = f"interrupted after {self.n_iterations} steps; this is the best so far"
         elif converged:

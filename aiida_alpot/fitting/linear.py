@@ -2,14 +2,14 @@
 """Normal equations of a fit, and the exact solution for the linear coefficients.
 
 At fixed radial functions the predictions are linear in the coefficients of species and moments, and
-the loss is a sum of squares: its minimum solves A delta = J^T r with A = J^T J, J the weighted Jacobian
-and r the weighted residuals (label minus prediction). A and J^T r are sums over blocks of
+the loss is a sum of squares: its minimum solves A delta = J^T r with A = J^T J, J the weighted
+Jacobian and r the weighted residuals (label minus prediction). A and J^T r are sums over blocks of
 configurations, always added in the same order.
 
 The contractions are not all independent in three dimensions, so A is singular by construction. Its
 rows and columns are scaled to a unit diagonal and a small multiple of the unit matrix is added; the
-residuals are then evaluated again and the equations solved for the correction, which removes the bias
-in every direction that the data determine.
+residuals are then evaluated again and the equations solved for the correction, which removes the
+bias in every direction that the data determine.
 """
 
 from __future__ import annotations

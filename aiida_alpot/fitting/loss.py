@@ -3,12 +3,13 @@
 
 For K configurations of N atoms each, with weights w_k and labels E0, f0, S0::
 
-    L = (1/K) sum_k w_k [ w_E (E - E0)^2 / N + w_f sum_i |f_i - f0_i|^2 + w_s ||S - S0||^2 / N ] + penalty
+    L = (1/K) sum_k w_k [ w_E (E - E0)^2 / N + w_f sum_i |f_i - f0_i|^2 + w_s ||S - S0||^2 / N ]
+        + penalty
 
 S is volume times stress in eV, with the Frobenius norm over all nine components: the default
 weighting of MLIP ("vibrations"). Labels that are absent and forces that a mask leaves out have no
-term. With ``relative_force_eps`` = eps the force weight of an atom becomes w_f eps / (|f0|^2 + eps), which
-counts errors relative to large forces. The penalty of MLIP ::
+term. With ``relative_force_eps`` = eps the force weight of an atom becomes
+w_f eps / (|f0|^2 + eps), which counts errors relative to large forces. The penalty of MLIP ::
 
     1e-6 [ sum_mu (|c_mu|^2 - 1)^2 + sum_(mu < mu') (c_mu . c_mu')^2 ]
 
@@ -166,7 +167,13 @@ def penalty(potential: MomentTensorPotential) -> float:
 
 
 def penalty_residuals(potential: MomentTensorPotential) -> tuple[Array, Array]:
-    """Return residuals whose squares sum to the penalty, and their Jacobian (n, n_radial_parameters)."""
+    """Return residuals whose squares sum to the penalty, and their derivatives.
+
+    Returns
+    -------
+    (n,) float64, (n, n_radial_parameters) float64
+        By the radial coefficients, in the order of the parameters.
+    """
     coefficients = potential.radial_coefficients
     n_species, _, n_radial, size = coefficients.shape
     functions = coefficients.reshape(n_species**2, n_radial, size).swapaxes(0, 1)

@@ -8,9 +8,10 @@ model follows from the normal equations of all parameters by eliminating xi (Ruh
 
     (S + lambda D) delta_c = g_c - A_cx A_xx^-1 g_x,     S = A_cc - A_cx A_xx^-1 A_xc
 
-with D the diagonal of S, kept away from zero. lambda follows the ratio of the actual to the predicted
-drop of the loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark). A trial takes one linear
-solution; steps in c and xi together with a cheaper trial need several times as many.
+with D the diagonal of S, kept away from zero. lambda follows the ratio of the actual to the
+predicted drop of the loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark). A trial
+takes one linear solution; steps in c and xi together have cheaper trials but need several times as
+many.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def search_radial(
 def _step(
     state: SearchState, environment: Environment, targets: Targets, threads: int
 ) -> SearchState | None:
-    """Return the first trial that lowers the loss, raising lambda until one does; None if none does."""
+    """Return the first trial that lowers the loss, raising lambda; None if none does."""
     model = _reduce(
         state.potential,
         normal_equations(state.potential, environment, targets, threads=threads),

@@ -21,7 +21,7 @@ from aiida_alpot.neighbors import batch_neighbor_list
 
 Array = np.ndarray
 MARGIN = 0.99
-"""Default of the smallest distance of a potential, in units of the smallest distance in its data."""
+"""Default of the smallest distance of a potential, in units of that in its data."""
 _FALLBACK_DISTANCE = 2.0
 
 
@@ -144,7 +144,7 @@ def _change_interval(
     cutoff = potential.cutoff
     if not 0.0 < min_distance < cutoff:
         raise SettingError(
-            f"min_distance is {min_distance:g} A; it must lie between 0 and the cutoff {cutoff:g} A."
+            f"min_distance is {min_distance:g} A; it must lie between 0 and the cutoff, {cutoff:g}."
         )
     size = potential.radial_coefficients.shape[-1]
     nodes = chebyshev.chebpts1(size)
@@ -242,13 +242,14 @@ def _match_scalars(old: MomentBasis, new: MomentBasis) -> _Matches:
 
 
 def _scalar_values(basis: MomentBasis, basic: Array) -> Array:
-    moments = np.zeros((basis.n_moments, basic.shape[1]))
+    moments: Array = np.zeros((basis.n_moments, basic.shape[1]))
     moments[: basis.n_basic] = basic
     for left, right, multiplicity, target in basis.products.tolist():
         moments[target] += multiplicity * moments[left] * moments[right]
-    return moments[basis.scalars]
+    values: Array = moments[basis.scalars]
+    return values
 
 
 def _signature(values: Array) -> tuple[float, ...]:
-    """Return ratios of the values, which do not depend on a factor, rounded well above the noise."""
+    """Return ratios of the values, which no factor changes, rounded well above the noise."""
     return tuple(float(f"{value:.8e}") for value in values[1:] / values[0])

@@ -328,8 +328,8 @@ def scatter_forces(
 ):  # fmt: skip
     """Add one row of ``gradients`` to the forces on the atom and its neighbours.
 
-    Row ``column`` of ``jacobian`` holds from ``first_column`` on the x, then y, then z components of
-    the forces on the ``n_atoms`` atoms of the block, whose first atom is ``start``.
+    Row ``column`` of ``jacobian`` holds from ``first_column`` on the x, then y, then z components
+    of the forces on the ``n_atoms`` atoms of the block, whose first atom is ``start``.
     """
     for axis in range(3):
         at = row * width + axis * n_places
@@ -346,7 +346,7 @@ def scatter_forces(
 
 @compiled
 def add_strain(n_places, width, xyz, row, column, gradients, first_column, jacobian):
-    """Add sum_j r_j (dV/dr_j), symmetric, to six entries xx yy zz yz xz xy of a row of ``jacobian``."""
+    """Add sum_j r_j (dV/dr_j), which is symmetric, to six entries of a row of ``jacobian``."""
     capacity = len(xyz) // 3
     part = np.empty(LANES)
     for voigt in range(6):

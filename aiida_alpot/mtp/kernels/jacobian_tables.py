@@ -2,8 +2,8 @@
 """Which products of a moment basis matter to which derivative.
 
 The derivative of one scalar by the basic moments needs the products below it only, and the response
-of the gradient to a change of one radial function f_mu those that hold a moment of that mu. Both are
-small parts of all products (at level 16 a scalar depends on 8 % of the basic moments), so the
+of the gradient to a change of one radial function f_mu those that hold a moment of that mu. Both
+are small parts of all products (at level 16 a scalar depends on 8 % of the basic moments), so the
 kernels of :mod:`aiida_alpot.mtp.kernels.jacobian` walk lists made here, once for each basis.
 """
 

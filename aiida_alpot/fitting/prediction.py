@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Predictions for sets of any size, part by part, so that neighbour lists never pile up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.mtp.evaluate import Evaluation, evaluate
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+ATOMS_PER_PART = 20_000
+
+
+def predict(
+    potential: MomentTensorPotential,
+    configurations: Configurations,
+    *,
+    atoms_per_part: int = ATOMS_PER_PART,
+    threads: int = 1,
+) -> Evaluation:
+    """Evaluate a set of any size, with the same numbers as if it were evaluated at once.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        With species named.
+    configurations : Configurations
+        Labels are not looked at.
+    atoms_per_part : int
+        Configurations are evaluated together up to so many atoms; memory is bounded by that, or by
+        the largest configuration.
+    threads : int
+        The result does not depend on it.
+
+    Raises
+    ------
+    SpeciesError, GeometryError
+        As :func:`aiida_alpot.mtp.evaluate.evaluate`.
+    """
+    parts = [
+        evaluate(potential, configurations.select(range(first, end)), threads=threads)
+        for first, end in _parts(configurations, atoms_per_part)
+    ]
+    if not parts:
+        return evaluate(potential, configurations)
+    return Evaluation(
+        *(np.concatenate(arrays) for arrays in zip(*map(_arrays, parts), strict=True))
+    )
+
+
+def labelled_with(configurations: Configurations, prediction: Evaluation) -> Configurations:
+    """Return the configurations with predictions in the place of labels."""
+    return configurations.without_labels().replace(
+        energy=prediction.energy, forces=prediction.forces, stress=prediction.stress
+    )
+
+
+def _arrays(evaluation: Evaluation) -> tuple[np.ndarray, ...]:
+    return (
+        evaluation.energy,
+        evaluation.site_energies,
+        evaluation.forces,
+        evaluation.stress,
+    )
+
+
+def _parts(configurations: Configurations, atoms_per_part: int) -> Iterator[tuple[int, int]]:
+    """Yield first and end of runs of configurations, each of at least one."""
+    first, offsets = 0, configurations.offsets
+    for end in range(1, len(configurations) + 1):
+        is_full = end < len(configurations) and offsets[end + 1] - offsets[first] > atoms_per_part
+        if is_full or end == len(configurations):
+            yield first, end
+            first = end

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""The job ``fit``: a potential and its active set from training data, with errors on test sets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import EmptyDataError, SettingError
+from aiida_alpot.fitting.fit import (
+    DEFAULT_ITERATIONS,
+    DEFAULT_TOLERANCE,
+    FitResult,
+    fit_potential,
+    require_disjoint,
+    start_potential,
+    warm_start,
+)
+from aiida_alpot.fitting.loss import LossWeights
+from aiida_alpot.fitting.metrics import errors
+from aiida_alpot.fitting.nonlinear import SearchState
+from aiida_alpot.fitting.prediction import predict
+from aiida_alpot.fitting.start import smallest_distance
+from aiida_alpot.jobs.grade import read_sets
+from aiida_alpot.jobs.requests import Request, file_in, parse_request
+from aiida_alpot.mtp.mlip_files import read_potential, write_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+POTENTIAL_FILE = "potential.mtp"
+ACTIVE_SET_FILE = "active_set.npz"
+
+
+@dataclass(frozen=True)
+class FitRequest(Request):
+    """Keys of the request.
+
+    Parameters
+    ----------
+    training : list of str
+        Files of the training set.
+    level : int
+        Even, 2 to 24.
+    cutoff : float
+        Angstrom.
+    test : dict
+        Files of frozen test sets by name, which are never trained on.
+    species : list of str or null
+        Order of the types; those that occur, by atomic number, if null.
+    min_distance : float or null
+        Lower end of the interval of the radial functions, Angstrom. If null that of ``initial``, or
+        0.99 times the smallest distance in the training set.
+    initial : str or null
+        File of a potential to go on from, of the same or a lower level.
+    weights : dict
+        Keys of :class:`~aiida_alpot.fitting.loss.LossWeights`.
+    max_iterations, tolerance, seed, n_starts, threads
+        See :func:`aiida_alpot.fitting.fit_potential`.
+    active_set : dict or null
+        ``mode`` and ``method`` of the active set to build, see
+        :func:`aiida_alpot.grading.build_active_set`; none is built if null.
+    """
+
+    training: tuple[str, ...]
+    level: int
+    cutoff: float
+    test: dict[str, str] = field(default_factory=dict)
+    species: tuple[str, ...] | None = None
+    min_distance: float | None = None
+    initial: str | None = None
+    weights: dict[str, float | None] = field(default_factory=dict)
+    max_iterations: int = DEFAULT_ITERATIONS
+    tolerance: float = DEFAULT_TOLERANCE
+    seed: int = 0
+    n_starts: int = 1
+    threads: int = 1
+    active_set: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class _Weights(Request, LossWeights):
+    """The weights as a section of the request."""
+
+
+@dataclass(frozen=True)
+class _ActiveSet(Request):
+    """The section ``active_set`` of the request."""
+
+    mode: str = "neighborhood"
+    method: str = "projected"
+
+
+REQUEST = FitRequest
+
+
+def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
+    """Write ``potential.mtp`` and ``active_set.npz``; return how the fit went and its errors.
+
+    A fit that is interrupted writes the best potential so far and says so.
+
+    Raises
+    ------
+    InputFileError, EmptyDataError
+        If a file is missing or not readable, or there is nothing to train on.
+    SettingError
+        If a key is out of range, a test set is trained on, or the potential to go on from does not
+        fit the level or the cutoff.
+    SpeciesError, GeometryError, LabelError, LevelOfTheoryError
+        If the training set is not usable.
+    """
+    weights = parse_request(_Weights, request.weights)
+    active_set = None
+    if request.active_set is not None:
+        active_set = parse_request(_ActiveSet, request.active_set)
+    training = read_sets(folder, request.training, request.species)
+    if len(training) == 0:
+        raise EmptyDataError("The training set holds no configuration; give at least one.")
+    tests = {
+        name: read_sets(folder, [file], request.species) for name, file in request.test.items()
+    }
+    require_disjoint(training, tests)
+    initial = _initial_potential(request, training, folder)
+    fit = fit_potential(
+        training,
+        initial=initial,
+        weights=weights,
+        seed=request.seed,
+        n_starts=request.n_starts,
+        max_iterations=request.max_iterations,
+        tolerance=request.tolerance,
+        threads=request.threads,
+        progress=_Printer(request.max_iterations),
+    )
+    write_potential(fit.potential, folder / POTENTIAL_FILE)
+    if active_set is not None:
+        _write_active_set(fit.potential, training, active_set, folder / ACTIVE_SET_FILE)
+    return _describe(fit, training, tests, request.threads)
+
+
+def _initial_potential(
+    request: FitRequest, training: Configurations, folder: Path
+) -> MomentTensorPotential:
+    if request.initial is None:
+        return start_potential(
+            training,
+            level=request.level,
+            cutoff=request.cutoff,
+            species=request.species,
+            min_distance=request.min_distance,
+            seed=request.seed,
+        )
+    parent = read_potential(file_in(folder, request.initial))
+    if not parent.species and request.species is not None:
+        parent = parent.with_species(request.species)
+    if parent.cutoff != request.cutoff:
+        raise SettingError(
+            f"The potential to go on from has the cutoff {parent.cutoff:g} A, the request "
+            f"{request.cutoff:g} A. Keep the cutoff, or start anew without 'initial'."
+        )
+    return warm_start(
+        parent,
+        level=request.level,
+        species=request.species,
+        min_distance=request.min_distance,
+        seed=request.seed,
+    )
+
+
+def _write_active_set(
+    potential: MomentTensorPotential, training: Configurations, settings: _ActiveSet, path: Path
+) -> None:
+    from aiida_alpot.grading.active_set import build_active_set
+
+    build_active_set(potential, training, mode=settings.mode, method=settings.method).save(path)
+
+
+def _describe(
+    fit: FitResult, training: Configurations, tests: Mapping[str, Configurations], threads: int
+) -> dict[str, Any]:
+    def errors_on(configurations: Configurations) -> dict[str, Any]:
+        prediction = predict(fit.potential, configurations, threads=threads)
+        return errors(configurations, prediction).as_dict()
+
+    return {
+        "loss": fit.loss,
+        "loss_history": list(fit.loss_history),
+        "n_iterations": fit.n_iterations,
+        "converged": fit.converged,
+        "interrupted": fit.interrupted,
+        "message": fit.message,
+        "n_parameters": fit.potential.n_parameters,
+        "min_distance": fit.potential.min_distance,
+        "smallest_distance": smallest_distance(training, fit.potential.cutoff),
+        "errors": {
+            "training": errors_on(training),
+            "test": {name: errors_on(test) for name, test in tests.items()},
+        },
+    }
+
+
+class _Printer:
+    """Shows the loss: one line that changes on a terminal, a line for each step elsewhere."""
+
+    def __init__(self, max_iterations: int) -> None:
+        self.max_iterations = max_iterations
+        self.is_terminal = sys.stderr.isatty()
+
+    def __call__(self, state: SearchState) -> None:
+        line = (
+            f"fit: step {state.iteration} of at most {self.max_iterations}, loss {state.loss:.6e}"
+        )
+        end = "\r" if self.is_terminal else "\n"
+        print(line, end=end, file=sys.stderr, flush=True)
