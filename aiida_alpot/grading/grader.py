@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.grading.active_set import ActiveSet
+from aiida_alpot.grading.active_rows import ActiveSet
 from aiida_alpot.grading.rows import iterate_rows
 from aiida_alpot.mtp.potential import MomentTensorPotential
 

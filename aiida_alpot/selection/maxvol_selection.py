@@ -25,6 +25,7 @@ from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.active_set import (
     ActiveSet,
+    CandidateRows,
     build_active_set,
     check_threshold,
     empty_active_set,
@@ -200,8 +201,9 @@ def _choose(
     """
     chosen = _Chosen([], [], start)
     excluded = set(training.hashes())
+    rivals = [CandidateRows(start, potential, one) for one in (candidates, training)]
     for _ in range(MAX_ROUNDS):
-        competed = _compete(chosen.active_set, potential, training, candidates, threshold)
+        competed = _compete(chosen.active_set, potential, *rivals, threshold=threshold)
         owners = _owners(competed, candidates, excluded=excluded)
         more = _absorb(chosen.active_set, potential, candidates, owners, threshold=threshold)
         if not more.indices:
@@ -214,8 +216,9 @@ def _choose(
 def _compete(
     start: ActiveSet,
     potential: MomentTensorPotential,
-    training: Configurations,
-    candidates: Configurations,
+    candidates: CandidateRows,
+    training: CandidateRows,
+    *,
     threshold: float,
 ) -> ActiveSet:
     """Return the active set in which neither candidates nor training rows gain any more."""
@@ -223,7 +226,7 @@ def _compete(
     for _ in range(MAX_ROUNDS):
         extension = extend_active_set(current, potential, candidates, threshold=threshold)
         current = extension.active_set
-        if extension.maxvol.n_swaps == 0 or len(training) == 0:
+        if extension.maxvol.n_swaps == 0:
             break
         extension = extend_active_set(current, potential, training)
         current = extension.active_set

@@ -16,7 +16,7 @@ from aiida_alpot.errors import (
     SettingError,
     SpeciesError,
 )
-from aiida_alpot.grading import active_set as active_set_module
+from aiida_alpot.grading import candidate_rows
 from aiida_alpot.grading.active_set import (
     ActiveSet,
     build_active_set,
@@ -231,7 +231,7 @@ def test_rows_of_a_configuration_are_the_mean_over_its_atoms(potential, training
 
 def test_rows_that_do_not_fit_into_memory_are_computed_again(potential, training, monkeypatch):
     remembered = build_active_set(potential, training)
-    monkeypatch.setattr(active_set_module, "REMEMBERED_BYTES", 0)
+    monkeypatch.setattr(candidate_rows, "REMEMBERED_BYTES", 0)
     assert build_active_set(potential, training).to_bytes() == remembered.to_bytes()
 
 

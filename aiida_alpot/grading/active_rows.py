@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+r"""The value of an active set: its rows, their origins, the grades by them, and its file.
+
+With the active rows A (rank x rank, in coordinates b P of the rows b) the extrapolation grade of a
+row is
+
+    gamma = max_j \|c_j\|,   c = b P A^-1
+
+so that gamma <= 1 interpolates, and exchanging the row for active row j multiplies \|det A\| by
+\|c_j\| (Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017)).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aiida_alpot.errors import ActiveSetError, InputFileError
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+SCHEMA = 1
+
+
+class RowOrigin(NamedTuple):
+    """Where an active row came from; empty identifier where no configuration filled the place.
+
+    ``atom`` counts within the configuration and is -1 for a row of the whole configuration.
+    """
+
+    identifier: str
+    hash: str
+    atom: int
+
+
+@dataclass(frozen=True)
+class ActiveSet:
+    """Active rows of a potential with their inverse; see the module for the symbols.
+
+    Parameters
+    ----------
+    rows : (rank, rank) float64
+        A, each row in the coordinates that ``projection`` gives.
+    inverse : (rank, rank) float64
+        A^-1.
+    projection : (n_parameters, rank) float64
+        P.
+    identifier, hash : (rank,) str
+        Configuration of each active row by name and by content; empty for a fictitious row.
+    atom : (rank,) int64
+        Atom of each active row within its configuration, -1 for whole configurations.
+    mode : {"neighborhood", "configuration"}
+        What a row stands for: an atom, or the mean over a configuration.
+    method : {"projected", "parity"}
+        How coordinates are made.
+    potential_hash : str
+        :func:`potential_hash` of the potential the rows were computed with.
+    """
+
+    rows: Array
+    inverse: Array
+    projection: Array
+    identifier: Array
+    hash: Array
+    atom: Array
+    mode: str
+    method: str
+    potential_hash: str
+
+    @property
+    def rank(self) -> int:
+        """Number of places."""
+        return len(self.rows)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of columns of the rows that can be graded."""
+        return len(self.projection)
+
+    @property
+    def initialized(self) -> Array:
+        """(rank,) bool: whether a configuration fills each place."""
+        filled: Array = self.hash != ""
+        return filled
+
+    @property
+    def n_initialized(self) -> int:
+        """Number of places that a configuration fills."""
+        return int(self.initialized.sum())
+
+    @property
+    def log_det(self) -> float:
+        """Logarithm of the volume, log |det A|."""
+        return float(np.linalg.slogdet(self.rows)[1])
+
+    @cached_property
+    def coefficient_matrix(self) -> Array:
+        r"""(n_parameters, rank) float64: P A^-1, so that gamma = max \|row @ P A^-1\|."""
+        matrix: Array = np.ascontiguousarray(self.projection @ self.inverse)
+        return matrix
+
+    def origin(self, place: int) -> RowOrigin:
+        """Return where the row in ``place`` came from."""
+        return RowOrigin(str(self.identifier[place]), str(self.hash[place]), int(self.atom[place]))
+
+    @property
+    def origins(self) -> list[RowOrigin]:
+        """Origin of each active row."""
+        return [self.origin(place) for place in range(self.rank)]
+
+    def coordinates(self, rows: Array) -> Array:
+        """(m, rank): rows dE/dtheta in the coordinates of the active rows."""
+        if self.method == "parity":
+            return rows
+        coordinates: Array = rows @ self.projection
+        return coordinates
+
+    def grades(self, rows: Array) -> Array:
+        """Return the extrapolation grade of each row.
+
+        Parameters
+        ----------
+        rows : (m, n_parameters) float64
+            dV_i/dtheta in neighbourhood mode, (dE/dtheta) / N in configuration mode.
+
+        Returns
+        -------
+        (m,) float64
+            At least zero; above one a row extrapolates.
+
+        Raises
+        ------
+        ActiveSetError
+            If the rows have another number of columns than the potential has parameters.
+        """
+        if rows.shape[1] != self.n_parameters:
+            raise ActiveSetError(
+                f"The rows have {rows.shape[1]} columns, the active set belongs to a potential "
+                f"with {self.n_parameters} parameters. Build it again from the training set."
+            )
+        coefficients = rows @ self.coefficient_matrix
+        grades: Array = np.maximum(
+            coefficients.max(axis=1, initial=0.0), -coefficients.min(axis=1, initial=0.0)
+        )
+        return grades
+
+    def check_potential(self, potential: MomentTensorPotential) -> None:
+        """Raise unless this active set was built with ``potential``.
+
+        Raises
+        ------
+        ActiveSetError
+            If it belongs to another potential: grades would mean nothing.
+        """
+        found = potential_hash(potential)
+        if found != self.potential_hash:
+            raise ActiveSetError(
+                f"The active set was built with another potential (it names "
+                f"{self.potential_hash[:12]}, the potential is {found[:12]}). Build it again from "
+                "the training set, or give the potential that belongs to it."
+            )
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the ``.npz`` file: equal active sets give equal bytes."""
+        buffer = io.BytesIO()
+        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        np.savez_compressed(buffer, allow_pickle=False, schema=np.array(SCHEMA), **arrays)
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> None:
+        """Write the ``.npz`` file at ``path``, whole or not at all."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        partial.write_bytes(self.to_bytes())
+        partial.replace(target)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, source: str = "npz") -> ActiveSet:
+        """Read what :meth:`to_bytes` gave; ``source`` names it in messages.
+
+        Raises
+        ------
+        InputFileError
+            If the content is not such a file, is truncated, or has another schema.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            raise InputFileError(
+                f"{source} is not a readable .npz file of an active set ({error}). It may be "
+                "truncated: build the active set again from the training set."
+            ) from error
+        schema = int(arrays.pop("schema", -1))
+        if schema != SCHEMA or set(arrays) != {field.name for field in fields(cls)}:
+            raise InputFileError(
+                f"{source} is not an active set of schema {SCHEMA} (found schema {schema}). Build "
+                "it again from the training set with this version of aiida-alpot."
+            )
+        for name in ("mode", "method", "potential_hash"):
+            arrays[name] = str(arrays[name])
+        return cls(**arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ActiveSet:
+        """Read the ``.npz`` file at ``path``.
+
+        Raises
+        ------
+        InputFileError
+            If the file is missing or is not an active set.
+        """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
+        return cls.from_bytes(content, source=str(path))
+
+
+def potential_hash(potential: MomentTensorPotential) -> str:
+    """Return a SHA-256 of all that decides the energies of a potential; its name does not enter."""
+    digest = hashlib.sha256()
+    basis = potential.basis
+    settings = (potential.min_distance, potential.cutoff, potential.scaling)
+    for part, dtype in (
+        (basis.basic, "<i8"),
+        (basis.products, "<i8"),
+        (basis.scalars, "<i8"),
+        (potential.radial_coefficients.shape, "<i8"),
+        (potential.parameters, "<f8"),
+        (settings, "<f8"),
+    ):
+        digest.update(np.ascontiguousarray(part, dtype=dtype).tobytes())
+    digest.update(" ".join(potential.species).encode())
+    return digest.hexdigest()
