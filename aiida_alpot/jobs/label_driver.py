@@ -20,13 +20,19 @@ sign.
 
 from __future__ import annotations
 
+import os
+import sys
+
+# files beside this one must not stand for modules, of which pathlib is one
+if __name__ == "__main__" and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):  # noqa: PTH100, PTH120
+    del sys.path[0]
+
 import hashlib
 import importlib
+import io
 import json
-import os
 import platform
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -317,7 +323,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     SettingError
         If the calculator is not in the allow-list, or a setting is unknown, missing or not valid.
     """
-    if name not in CALCULATORS:
+    if not isinstance(name, str) or name not in CALCULATORS:
         raise SettingError(
             f"Unknown calculator {name!r}; allowed are {', '.join(sorted(CALCULATORS))}."
         )
@@ -417,7 +423,7 @@ def file_in(folder: Path, name: str) -> Path:
 def read_configurations(path: Path) -> dict[str, Any]:
     """Read the arrays of a configurations file; InputFileError if it is not one."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except Exception as error:  # a damaged zip raises errors of many kinds
         raise InputFileError(
@@ -608,7 +614,8 @@ class LabelJob:
         label, reason = None, ""
         try:
             atoms = atoms_of(self.arrays, index)
-            label = label_atoms(atoms, self.name, self.settings, self.folder, log=log)
+            with np.errstate(all="ignore"):  # values that are not finite are refused by name
+                label = label_atoms(atoms, self.name, self.settings, self.folder, log=log)
         except Exception as error:  # one bad configuration must not cost the others
             reason = self._reason(error, log)
         if self._any_process_failed(label is None):
