@@ -272,7 +272,7 @@ class FitSection(Section):
     )
     max_iterations: Count = key(200, "Most iterations of one fit.", "numbers from 1")
     tolerance: PositiveFloat = key(
-        1e-8, "Relative decrease of the loss at which a fit ends.", "numbers above 0"
+        1e-3, "Relative decrease of the loss at which a fit ends.", "numbers above 0"
     )
 
 
