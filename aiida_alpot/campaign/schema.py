@@ -272,7 +272,9 @@ class FitSection(Section):
     )
     max_iterations: Count = key(200, "Most iterations of one fit.", "numbers from 1")
     tolerance: PositiveFloat = key(
-        1e-3, "Relative decrease of the loss at which a fit ends.", "numbers above 0"
+        1e-3,
+        "A fit ends when three steps in a row lower the loss by less than this share.",
+        "numbers above 0",
     )
 
 

@@ -62,9 +62,14 @@ output_option = click.option(
     "-o", "--output", type=FILE, callback=writable, metavar="FILE", help="File to write."
 )
 required_output_option = click.option(
-    "-o", "--output", type=FILE, required=True, callback=writable, metavar="FILE",
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    callback=writable,
+    metavar="FILE",
     help="File to write.",
-)  # fmt: skip
+)
 json_option = click.option(
     "--json", "json_file", type=FILE, callback=writable, metavar="FILE", help="Figures as JSON."
 )

@@ -1,14 +1,170 @@
 # SPDX-License-Identifier: MIT
-"""``alpot fit`` on files."""
+"""``alpot fit``: a potential from labelled configurations."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from aiida_alpot.cli.job_command import JobCommand
+from aiida_alpot.cli.file_commands.evaluate import error_lines
+from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
+from aiida_alpot.cli.options import (
+    FILE,
+    existing,
+    json_option,
+    required_output_option,
+    seed_option,
+    species_option,
+    threads_option,
+    training_option,
+)
+
+if TYPE_CHECKING:
+    from aiida_alpot.cli.job_folder import JobFolder
+
+INTERRUPTED = 130
+FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_parameters")
 
 
 @click.command("fit", cls=JobCommand)
-def command() -> None:
-    """Run a request of this job."""
-    raise click.UsageError("Give --request FILE", click.get_current_context())
+@training_option
+@click.option("--level", type=int, metavar="N", help="Level of the potential, 2 to 24.")
+@click.option("--cutoff", type=float, metavar="A", help="Cutoff radius, A.")
+@species_option
+@click.option(
+    "--initial",
+    type=FILE,
+    callback=existing,
+    metavar="POTENTIAL",
+    help="Go on from this potential, of the same or a lower level.",
+)
+@click.option(
+    "--test",
+    cls=SeveralValues,
+    type=FILE,
+    callback=existing,
+    metavar="CONFIGS...",
+    help="Test set, which is never trained on.",
+)
+@click.option("--energy-weight", default=1.0, show_default=True)
+@click.option("--force-weight", default=0.01, show_default=True)
+@click.option("--stress-weight", default=0.001, show_default=True)
+@click.option(
+    "--relative-force-eps",
+    type=float,
+    metavar="EV2_PER_A2",
+    help="Weight forces by their size, softened by this.",
+)
+@click.option(
+    "--min-distance",
+    type=float,
+    metavar="A",
+    help="Inner end of the radial functions; 0.99 of the smallest distance in the data, or that of "
+    "--initial.",
+)
+@click.option("--max-iterations", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option(
+    "--starts",
+    "n_starts",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Random starts; the best one wins.",
+)
+@seed_option
+@threads_option
+@required_output_option
+@json_option
+@click.pass_context
+def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
+    """Fit a potential and write it as .mtp; Ctrl-C keeps the best one so far.
+
+    Energies, forces and stresses that are absent are left out of the loss.
+    """
+    set_threads(threads)
+    from aiida_alpot.cli.job_folder import JobFolder, write_json
+
+    level, cutoff = _form(given["level"], given["cutoff"], given["initial"], given["species"])
+    weights = {name: given[f"{name}_weight"] for name in ("energy", "force", "stress")}
+    with JobFolder() as job:
+        try:
+            result = job.run(
+                "fit",
+                level=level,
+                cutoff=cutoff,
+                weights={**weights, "relative_force_eps": given["relative_force_eps"]},
+                threads=threads,
+                **_files(job, given),
+                **{
+                    key: given[key]
+                    for key in ("min_distance", "max_iterations", "n_starts", "seed")
+                },
+            )
+        finally:  # also after a second Ctrl-C, while errors are computed
+            _keep(job, given["output"])
+    errors = result["errors"]
+    test = errors["test"].get("test")
+    figures = {key: result[key] for key in FIGURES}
+    if given["json_file"] is not None:
+        write_json({"training": errors["training"], "test": test, **figures}, given["json_file"])
+    _tell(result, test, given["output"])
+    if result["interrupted"]:
+        context.exit(INTERRUPTED)
+
+
+def _form(
+    level: int | None, cutoff: float | None, initial: Path | None, species: tuple[str, ...]
+) -> tuple[int, float]:
+    """Return level and cutoff, by default those of the potential to go on from."""
+    if initial is not None and (level is None or cutoff is None):
+        from aiida_alpot.mtp.mlip_files import read_potential
+
+        parent = read_potential(initial, species or None)
+        level = parent.basis.level if level is None else level
+        cutoff = float(parent.cutoff) if cutoff is None else cutoff
+    if level is None or cutoff is None:
+        missing = "--level" if level is None else "--cutoff"
+        raise click.UsageError(f"Missing option '{missing}'.", click.get_current_context())
+    return level, cutoff
+
+
+def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:
+    """Write the data sets and the potential to go on from; return the keys that name them."""
+    from aiida_alpot.cli.job_folder import read_all
+
+    species = given["species"] or None
+    files: dict[str, Any] = {
+        "training": [job.add_configurations(read_all(given["training"], species), "training")],
+        "species": species and list(species),
+    }
+    if given["test"]:
+        files["test"] = {"test": job.add_configurations(read_all(given["test"], species), "test")}
+    if given["initial"] is not None:
+        files["initial"] = job.add_potential(given["initial"], given["species"])
+        shutil.move(job.path / files["initial"], job.path / "initial.mtp")
+        files["initial"] = "initial.mtp"
+    return files
+
+
+def _keep(job: JobFolder, output: Path) -> None:
+    """Move the potential to where it was asked for, whole or not at all."""
+    written = job.path / "potential.mtp"
+    if written.is_file():
+        partial = output.with_name(output.name + ".partial")
+        shutil.copyfile(written, partial)
+        partial.replace(output)
+
+
+def _tell(result: dict[str, Any], test: dict[str, Any] | None, output: Path) -> None:
+    click.echo(
+        f"{result['message']}; loss {result['loss']:.6g}, {result['n_parameters']} parameters"
+    )
+    for name, errors in (("training", result["errors"]["training"]), ("test", test)):
+        if errors is not None:
+            click.echo(f"{name}:")
+            for line in error_lines(errors):
+                click.echo(f"  {line}")
+    click.echo(f"written to {output}")

@@ -47,13 +47,19 @@ from aiida_alpot.cli.options import (
 )
 @click.option("--gamma-break", default=10.0, show_default=True, help="Stop a chain at this grade.")
 @click.option(
-    "--max-frames", type=click.IntRange(min=1), default=50, show_default=True,
+    "--max-frames",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
     help="Most frames kept of a chain.",
-)  # fmt: skip
+)
 @click.option(
-    "--record-every", type=click.IntRange(min=1), default=10, show_default=True,
+    "--record-every",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
     help="Steps between recorded frames.",
-)  # fmt: skip
+)
 @seed_option
 @threads_option
 @required_output_option

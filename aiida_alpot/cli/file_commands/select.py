@@ -20,6 +20,14 @@ from aiida_alpot.cli.options import (
     training_option,
 )
 
+NO_GATE = {
+    "min_distance_factor": 0.0,
+    "min_volume_factor": None,
+    "max_volume_factor": None,
+    "max_force": None,
+    "duplicate_tolerance": None,
+}
+
 
 @click.command("select", cls=JobCommand)
 @potential_argument
@@ -71,7 +79,7 @@ def command(
             method=method,
             threshold=threshold,
             limit=limit,
-            gate={} if gate else None,
+            gate={} if gate else NO_GATE,
         )
         write_configurations(job.configurations("selected.npz"), output, species=species)
     if json_file is not None:
