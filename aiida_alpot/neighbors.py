@@ -18,6 +18,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
 
 Array = np.ndarray
+_SMALLEST_VOLUME = 1e-6  # A^3
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def neighbor_list(atoms: Atoms, cutoff: float) -> NeighborList:
     Raises
     ------
     GeometryError
-        If a position or the cell is not finite.
+        If a position or the cell is not finite, or the cell has no volume.
     """
     return _list_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
 
@@ -142,10 +143,16 @@ def complete_cell(cell: Array, pbc: Array) -> Array:
 def _list_pairs(positions: Array, cell: Array, pbc: Array, cutoff: float) -> NeighborList:
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise GeometryError("A position or the cell is not finite; repair the structure.")
+    box = complete_cell(cell, pbc)
+    if abs(np.linalg.det(box)) < _SMALLEST_VOLUME:
+        raise GeometryError(
+            "The cell has no volume along its periodic directions. Give cell vectors, or switch "
+            "pbc off for a cluster."
+        )
     periodic = [bool(flag) for flag in pbc]
     search = VesinNeighborList(cutoff=cutoff, full_list=True)
     atom, neighbor, shifts = search.compute(
-        points=positions, box=complete_cell(cell, pbc), periodic=periodic, quantities="ijS"
+        points=positions, box=box, periodic=periodic, quantities="ijS"
     )
     atom = atom.astype(np.int64)
     neighbor = neighbor.astype(np.int32)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Moment tensor potentials: basis, evaluation, ASE calculator, files of MLIP."""
+"""Moment tensor potentials: basis, evaluation, ASE calculator, files of MLIP.
+
+``aiida_alpot.mtp.evaluate`` is the module; its function is not exported here for that reason.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ _HOME = {
     "MomentTensorPotential": "potential",
     "compile_kernels": "warm_up",
     "energy_rows": "evaluate",
-    "evaluate": "evaluate",
     "initial_potential": "potential",
     "loss_gradient": "gradient",
     "moment_basis": "contractions",
@@ -28,7 +30,6 @@ __all__ = [
     "MomentTensorPotential",
     "compile_kernels",
     "energy_rows",
-    "evaluate",
     "initial_potential",
     "loss_gradient",
     "moment_basis",

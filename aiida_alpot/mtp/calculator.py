@@ -107,9 +107,10 @@ class MTP(Calculator):  # type: ignore[misc]
             pairs, row_sink=grades.take if grades else None, threads=self.threads
         )
         energy = float(sites.energies.sum())
-        if not np.isfinite(energy):
+        strain = sites.strains.sum(axis=0)
+        if not (np.isfinite(energy) and np.isfinite(strain).all()):
             raise GeometryError(
-                "The energy is not finite: atoms coincide (smallest distance "
+                "The forces are not finite: atoms coincide (smallest distance "
                 f"{self.neighbors.smallest_distance:.3g} A). Repair the structure."
             )
         self.results = {
@@ -119,7 +120,7 @@ class MTP(Calculator):  # type: ignore[misc]
             "forces": sites.forces,
         }
         if self.atoms.pbc.all() and self.atoms.cell.rank == 3:
-            self.results["stress"] = sites.strains.sum(axis=0) / self.atoms.get_volume()
+            self.results["stress"] = strain / self.atoms.get_volume()
         if grades:
             self.results.update(grades.results())
 

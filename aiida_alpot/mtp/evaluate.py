@@ -88,8 +88,8 @@ def evaluate(
     sites = SiteEvaluator(potential, types).evaluate(neighbors, threads=threads)
     starts = configurations.offsets[:-1]
     energy = np.add.reduceat(sites.energies, starts)
-    _require_finite(energy, configurations)
     strain = np.add.reduceat(sites.strains, starts)
+    _require_finite(energy + strain.sum(axis=1), configurations)
     is_periodic, volume = periodic_volumes(configurations)
     stress = np.full((len(starts), 6), np.nan)
     stress[is_periodic] = strain[is_periodic] / volume[is_periodic, None]
@@ -324,10 +324,10 @@ def periodic_volumes(configurations: Configurations) -> tuple[Array, Array]:
     return configurations.pbc.all(axis=1) & (volume > 0.0), volume
 
 
-def _require_finite(energy: Array, configurations: Configurations) -> None:
-    if not np.isfinite(energy).all():
-        index = int(np.argmin(np.isfinite(energy)))
+def _require_finite(results: Array, configurations: Configurations) -> None:
+    if not np.isfinite(results).all():
+        index = int(np.argmin(np.isfinite(results)))
         raise GeometryError(
-            f"The energy of configuration {index} ({configurations.identifier[index]!s}) is not "
+            f"The forces in configuration {index} ({configurations.identifier[index]!s}) are not "
             "finite: atoms coincide. Repair the structure or leave it out."
         )

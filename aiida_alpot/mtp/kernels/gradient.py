@@ -7,8 +7,8 @@ With a_i = dL/dV_i and a displacement field v_ij = dL/d(dV/dr_ij) of the neighbo
 
 the second term the derivative of V_i along v. The forward sweep carries pairs (value, derivative
 along v), u and m and M having tangents du, dm, D; the backward sweep carries the adjoints
-G = dL/dM and H = dL/dD. Its cost does not depend on the number of parameters. Layout and symbols as in
-:mod:`aiida_alpot.mtp.kernels.sites`.
+G = dL/dM and H = dL/dD. The cost does not depend on the number of parameters. Layout and symbols
+are those of :mod:`aiida_alpot.mtp.kernels.sites`.
 """
 
 from __future__ import annotations
