@@ -21,6 +21,7 @@ from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
 from aiida_alpot.selection.duplicates import smallest_distance
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
 from aiida_alpot.selection.maxvol_selection import (
+    ENTRY_THRESHOLD,
     SELECT_THRESHOLD,
     Selection,
     fill_by_configuration,
@@ -56,7 +57,7 @@ class SelectRequest(Request):
         Order of the types, also for a potential file that names none.
     level, cutoff, min_distance : int, float, float or null
         Form of the untrained potential; ``min_distance`` is taken from the data if null.
-    mode, method, threshold, limit
+    mode, method, threshold, entry, limit
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
     gate : dict
         Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
@@ -76,6 +77,7 @@ class SelectRequest(Request):
     mode: str = "configuration"
     method: str = "parity"
     threshold: float = SELECT_THRESHOLD
+    entry: float = ENTRY_THRESHOLD
     limit: int | None = None
     gate: dict[str, Any] = field(default_factory=dict)
     test_fraction: float = 0.0
@@ -141,6 +143,7 @@ def _select(
         mode=request.mode,
         method=request.method,
         threshold=request.threshold,
+        entry=request.entry,
         limit=request.limit,
     )
     if is_trained(potential) or request.limit is None or request.mode == "configuration":

@@ -5,13 +5,16 @@ The training set fills the active set first. Then candidates compete with it for
 over training and candidates), and configurations that own a row are selected. Two methods:
 
 ``projected``
-    A candidate enters where it enlarges the volume by more than ``threshold``; training rows may
-    come back for any gain, which saves labels. A label pays for all rows of a configuration, so
-    each one selected enters as a whole, and those that this makes superfluous are not selected. In
-    the end no candidate has a grade above the threshold.
+    Unless the largest grade of all exceeds ``threshold`` nothing is selected. Else a candidate
+    enters where it enlarges the volume by more than ``entry``, and in the end no candidate has a
+    grade above that. It is below ``threshold``, since frames of the next turn scatter about those
+    of this one: if candidates were left just below the threshold, new ones would soon exceed it,
+    one by one, and a campaign would hardly converge. Training rows may come back for any gain,
+    which saves labels. A label pays for all rows of a configuration, so each one selected enters
+    as a whole, and those that this makes superfluous are not selected.
 ``parity``
-    The algorithm of MLIP-2: unless the largest grade of all exceeds ``threshold`` nothing is
-    selected, else any gain of volume counts, and all owners of a row are selected.
+    The algorithm of MLIP-2: as above, but any gain of volume counts, and all owners of a row are
+    selected.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
 SELECT_THRESHOLD = 2.0
+ENTRY_THRESHOLD = 1.1
 MAX_ROUNDS = 50
 
 
@@ -79,6 +83,7 @@ def select(
     mode: str = "neighborhood",
     method: str = "projected",
     threshold: float = SELECT_THRESHOLD,
+    entry: float = ENTRY_THRESHOLD,
     limit: int | None = None,
 ) -> Selection:
     """Select the candidates whose labels teach the potential most.
@@ -98,7 +103,10 @@ def select(
     method : {"projected", "parity"}
         See the module.
     threshold : float
-        Grade above which a candidate is worth a label, >= 1.
+        Grade that some candidate must exceed for anything to be selected, >= 1.
+    entry : float
+        Grade above which a candidate gets a label then, >= 1; not looked at by ``parity``. The
+        threshold itself if that is smaller.
     limit : int, optional
         Select at most so many; those that gain most are kept.
 
@@ -110,6 +118,7 @@ def select(
         If the potential lacks a species that occurs.
     """
     check_threshold(threshold)
+    check_threshold(entry)
     if limit is not None and limit < 1:
         raise SettingError(f"At most {limit} configurations are to be selected; allow one or more.")
     training = Configurations.empty() if training is None else training
@@ -126,7 +135,7 @@ def select(
         owners = _owners(final, candidates, excluded=training.hashes())
         chosen = _absorb(start, potential, candidates, owners, threshold=0.0)
     else:
-        chosen = _choose(start, potential, training, candidates, threshold)
+        chosen = _choose(start, potential, training, candidates, min(entry, threshold))
         final = chosen.active_set
     kept = len(chosen.indices) if limit is None else min(limit, len(chosen.indices))
     indices = np.array(chosen.indices, dtype=np.int64)

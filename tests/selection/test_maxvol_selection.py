@@ -31,19 +31,34 @@ def candidates(make_cells):
 
 
 @pytest.mark.parametrize("mode", ["neighborhood", "configuration"])
-def test_with_the_selected_ones_known_no_candidate_is_above_the_threshold(
+def test_with_the_selected_ones_known_no_candidate_exceeds_the_entry(
     potential, training, candidates, mode
 ):
-    selection = select(potential, candidates, training=training, mode=mode, threshold=2.0)
+    selection = select(
+        potential, candidates, training=training, mode=mode, threshold=2.0, entry=1.3
+    )
     assert 0 < len(selection.indices) < len(candidates)
     assert selection.largest_grade > 2.0
     final = ExtrapolationGrader(potential, selection.active_set).grade(candidates)
-    assert final.per_configuration.max() <= 2.0 + 1e-9
+    assert final.per_configuration.max() <= 1.3 + 1e-9
     # and the same with an active set that is built from what is known then
     known = concatenate([training, candidates.select(selection.indices)])
     rebuilt = build_active_set(potential, known, mode=mode)
     grades = ExtrapolationGrader(potential, rebuilt).grade(candidates).per_configuration
-    assert grades.max() <= 4.0
+    assert grades.max() <= 2.0
+
+
+def test_the_threshold_decides_whether_and_the_entry_how_many(potential, training, candidates):
+    arguments = {"training": training}
+    many = select(potential, candidates, entry=1.05, **arguments)
+    few = select(potential, candidates, entry=2.0, **arguments)
+    assert 0 < len(few.indices) < len(many.indices)
+    high = select(potential, candidates, threshold=1.01 * few.largest_grade, **arguments)
+    assert len(high.indices) == 0
+    # a threshold below the entry replaces it
+    low = select(potential, candidates, threshold=1.2, entry=5.0, **arguments)
+    same = select(potential, candidates, threshold=1.2, entry=1.2, **arguments)
+    assert low.indices.tolist() == same.indices.tolist()
 
 
 def test_whole_configurations_need_fewer_labels_than_rows_have_owners(
@@ -133,7 +148,7 @@ def test_before_the_first_fit_as_many_are_selected_as_were_asked_for(potential, 
     assert same is selection
 
 
-@pytest.mark.parametrize(("setting", "value"), [("threshold", 0.9), ("limit", 0)])
+@pytest.mark.parametrize(("setting", "value"), [("threshold", 0.9), ("entry", 0.9), ("limit", 0)])
 def test_settings_out_of_range_are_refused(potential, candidates, setting, value):
     with pytest.raises(SettingError, match=str(value)):
         select(potential, candidates, **{setting: value})
