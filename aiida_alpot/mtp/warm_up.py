@@ -26,6 +26,7 @@ def compile_kernels() -> float:
     from aiida_alpot.mtp.calculator import MTP
     from aiida_alpot.mtp.evaluate import energy_rows
     from aiida_alpot.mtp.gradient import loss_gradient
+    from aiida_alpot.mtp.jacobian import block_jacobian, make_environment
     from aiida_alpot.mtp.potential import initial_potential
 
     start = time.perf_counter()
@@ -37,4 +38,5 @@ def compile_kernels() -> float:
     configurations = Configurations.from_atoms([atoms])
     energy_rows(potential, configurations)
     loss_gradient(potential, configurations)
+    block_jacobian(potential, make_environment(potential, configurations), (0, 1))
     return time.perf_counter() - start

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""The jobs ``fit`` and ``evaluate`` on files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import EmptyDataError, SettingError, SpeciesError
+from aiida_alpot.grading import ActiveSet, potential_hash
+from aiida_alpot.jobs.run import run_request
+from aiida_alpot.mtp.mlip_files import read_potential
+
+from .data import emt_set, rattled_cells
+
+FIT = {"job": "fit", "training": ["a.npz", "b.npz"], "level": 6, "cutoff": 4.5}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    emt_set(4, seed=1).save(tmp_path / "a.npz")
+    emt_set(2, seed=2).save(tmp_path / "b.npz")
+    emt_set(3, seed=3).save(tmp_path / "test.npz")
+    Configurations.empty().save(tmp_path / "empty.npz")
+    Configurations.from_atoms(rattled_cells(1, species=["Au"])).save(tmp_path / "gold.npz")
+    return tmp_path
+
+
+def run(folder, **request):
+    (folder / "request.json").write_text(json.dumps({"schema": 1, **request}))
+    return run_request(folder)
+
+
+def test_a_fit_writes_potential_active_set_and_errors(folder, capsys):
+    result = run(
+        folder, **FIT, test={"md": "test.npz"}, active_set={"mode": "neighborhood"}, species=["Cu"]
+    )
+    potential = read_potential(folder / "potential.mtp")
+    assert potential.species == ("Cu",)
+    assert result["n_parameters"] == potential.n_parameters == 22
+    assert result["converged"]
+    assert result["loss"] == result["loss_history"][-1]
+    assert result["errors"]["training"]["n_configurations"] == 6
+    assert result["errors"]["test"]["md"]["forces"]["rmse_eV_per_A"] < 0.1
+    assert result["min_distance"] == pytest.approx(0.99 * result["smallest_distance"])
+    active_set = ActiveSet.load(folder / "active_set.npz")
+    assert active_set.mode == "neighborhood"
+    assert active_set.potential_hash == potential_hash(potential)
+    shown = capsys.readouterr().err
+    assert f"fit: step {result['n_iterations']} of at most 200, loss" in shown
+    evaluated = run(folder, job="evaluate", potential="potential.mtp", configurations="test.npz")
+    assert evaluated["errors"] == result["errors"]["test"]["md"]
+
+
+def test_predictions_are_written_as_labels(folder):
+    run(folder, **FIT, max_iterations=3)
+    result = run(folder, job="evaluate", potential="potential.mtp", configurations="test.npz")
+    predicted = Configurations.load(folder / "predictions.npz")
+    test = Configurations.load(folder / "test.npz")
+    assert predicted.hashes() == test.hashes()
+    assert predicted.level_of_theory == ""
+    difference = predicted.forces - test.forces
+    assert np.sqrt(np.mean(difference**2)) == pytest.approx(
+        result["errors"]["forces"]["rmse_eV_per_A"]
+    )
+
+
+def test_a_fit_goes_on_from_a_potential_of_a_lower_level(folder):
+    first = run(folder, **FIT)
+    (folder / "potential.mtp").rename(folder / "parent.mtp")
+    result = run(folder, **{**FIT, "level": 8}, initial="parent.mtp")
+    assert result["loss"] < first["loss"]
+    assert result["min_distance"] == first["min_distance"]
+    assert read_potential(folder / "potential.mtp").level == 8
+    with pytest.raises(SettingError, match=r"cutoff 4\.5 A, the request 5 A"):
+        run(folder, **{**FIT, "cutoff": 5.0}, initial="parent.mtp")
+
+
+def test_an_empty_increment_is_no_error_and_an_empty_set_is(folder):
+    run(folder, **{**FIT, "training": ["a.npz", "empty.npz"]}, max_iterations=1)
+    with pytest.raises(EmptyDataError, match="training set holds no configuration"):
+        run(folder, **{**FIT, "training": ["empty.npz"]})
+    assert json.loads((folder / "result.json").read_text())["error"]["class"] == "EmptyDataError"
+
+
+def test_training_on_a_test_set_is_refused(folder):
+    with pytest.raises(SettingError, match="test set 'mine'"):
+        run(folder, **FIT, test={"mine": "b.npz"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({"weights": {"energie": 1.0}}, "Unknown key 'energie'"),
+        ({"active_set": {"kind": "x"}}, "Unknown key 'kind'"),
+        ({"level": 7}, "level 7"),
+        ({"min_distance": 9.0}, "min_distance"),
+        ({"tolerance": -1.0}, "tolerance"),
+    ],
+)
+def test_wrong_keys_are_named(folder, keys, what):
+    with pytest.raises(SettingError, match=what):
+        run(folder, **{**FIT, **keys})
+
+
+def test_species_that_the_potential_lacks_are_named(folder):
+    run(folder, **FIT, max_iterations=1)
+    with pytest.raises(SpeciesError, match="Au is not in the potential"):
+        run(folder, job="evaluate", potential="potential.mtp", configurations="gold.npz")

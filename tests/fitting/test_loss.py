@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The loss and its gradient."""
+
+import numpy as np
+import pytest
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.fitting.linear import normal_equations
+from aiida_alpot.fitting.loss import (
+    LossWeights,
+    loss,
+    make_targets,
+    penalty,
+    penalty_residuals,
+)
+from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.mtp.jacobian import make_environment
+
+from .data import emt_set, random_potential, rattled_cells
+
+
+@pytest.fixture(scope="module")
+def training():
+    configurations = emt_set(3, seed=1)
+    return configurations.replace(weight=np.array([1.0, 3.0, 0.5]))
+
+
+def test_the_loss_is_the_weighted_mean_of_squared_errors(training):
+    potential = random_potential(8)
+    weights = LossWeights(energy=2.0, force=0.3, stress=0.04)
+    found = evaluate(potential, training)
+    expected = penalty(potential)
+    for index in range(3):
+        rows, n_atoms = training.atoms_slice(index), 4
+        energy = found.energy[index] - training.energy[index]
+        forces = found.forces[rows] - training.forces[rows]
+        xx, yy, zz, yz, xz, xy = found.stress[index] - training.stress[index]
+        stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) * training.volumes[index]
+        terms = (
+            2.0 * energy**2 / n_atoms
+            + 0.3 * (forces**2).sum()
+            + 0.04 * np.linalg.norm(stress) ** 2 / n_atoms
+        )
+        expected += training.weight[index] * terms / 3
+    assert loss(potential, training, weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_relative_forces_are_weighted_by_the_labelled_force(training):
+    potential = random_potential(8)
+    eps = 0.7
+    found = evaluate(potential, training).forces - training.forces
+    size = (training.forces**2).sum(axis=1)
+    weight = np.repeat(training.weight, 4) * eps / (size + eps)
+    expected = (weight * (found**2).sum(axis=1)).sum() / 3 + penalty(potential)
+    weights = LossWeights(energy=0.0, force=1.0, stress=0.0, relative_force_eps=eps)
+    assert loss(potential, training, weights) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("species", [["Cu"], ["Au", "Cu"]])
+def test_the_gradient_is_the_derivative_of_the_loss(species):
+    cells = Configurations.from_atoms(rattled_cells(2, seed=4, species=species))
+    labels = evaluate(random_potential(8, species, seed=9), cells)
+    cells = cells.replace(energy=labels.energy, forces=labels.forces, stress=labels.stress)
+    potential = random_potential(8, species)
+    environment, weights = make_environment(potential, cells), LossWeights(1.0, 0.1, 0.01)
+    equations = normal_equations(potential, environment, make_targets(cells, weights))
+    residuals, jacobian = penalty_residuals(potential)
+    gradient = -2.0 * equations.gradient
+    gradient[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
+    assert equations.loss + penalty(potential) == pytest.approx(
+        loss(potential, cells, weights), rel=1e-12
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        direction = rng.standard_normal(potential.n_parameters)
+        step = 1e-4
+
+        def along(distance, direction=direction):
+            moved = potential.parameters + distance * direction
+            return loss(potential.with_parameters(moved), cells, weights)
+
+        difference = 8 * (along(step) - along(-step)) - along(2 * step) + along(-2 * step)
+        assert gradient @ direction == pytest.approx(difference / (12 * step), rel=1e-6)
+
+
+def test_the_penalty_vanishes_for_orthonormal_radial_functions():
+    potential = random_potential(12, ["Au", "Cu"])
+    shape = potential.radial_coefficients.shape
+    functions = np.zeros((4, shape[2], shape[3]))
+    functions[0] = np.eye(shape[2], shape[3])
+    parameters = potential.parameters
+    parameters[: functions.size] = functions.ravel()
+    assert penalty(potential.with_parameters(parameters)) == 0.0
+    assert penalty(potential) > 0.0
+
+
+def test_masked_forces_and_absent_labels_have_no_influence(training):
+    potential = random_potential(8)
+    mask = training.force_mask.copy()
+    mask[[1, 6]] = False
+    masked = training.replace(force_mask=mask)
+    wrong = training.forces.copy()
+    wrong[[1, 6]] = 1e3
+    assert loss(potential, masked.replace(forces=wrong)) == loss(potential, masked)
+    wrong[[1, 6]] = np.nan
+    assert loss(potential, masked.replace(forces=wrong)) == loss(potential, masked)
+    assert loss(potential, masked) < loss(potential, training)
+    energies = training.replace(
+        forces=np.full_like(training.forces, np.nan), stress=np.full_like(training.stress, np.nan)
+    )
+    alone = loss(potential, training, LossWeights(energy=1.0, force=0.0, stress=0.0))
+    assert loss(potential, energies) == pytest.approx(alone, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("weights", "what"),
+    [
+        ({"energy": -1.0}, "energy weight is -1.0"),
+        ({"force": float("nan")}, "force weight is nan"),
+        ({"energy": 0.0, "force": 0.0, "stress": 0.0}, "All weights of the loss are zero"),
+        ({"relative_force_eps": 0.0}, "relative_force_eps is 0.0"),
+    ],
+)
+def test_senseless_weights_are_refused(weights, what):
+    with pytest.raises(SettingError, match=what):
+        LossWeights(**weights)
