@@ -116,6 +116,7 @@ def read_outcome(node: Any) -> Outcome:
         targets=described.get("targets", []),
         test_targets=described.get("test_targets", {}),
         turns=_content(outputs, "turns").get("turns", []),
+        ended=node.is_terminated,
     )
 
 
@@ -126,6 +127,7 @@ def assess(
     targets: list[Mapping[str, Any]],
     test_targets: Mapping[str, float],
     turns: list[Mapping[str, Any]],
+    ended: bool = True,
 ) -> Outcome:
     """Return figures and failures from the results of the properties jobs.
 
@@ -139,6 +141,8 @@ def assess(
         Targets of every test set.
     turns : list of mapping
         Records of the turns, whose last errors are those of the final potential.
+    ended : bool
+        Whether results that are missing will not come any more.
     """
     figures = list(_test_figures(turns, test_targets))
     failures = []
@@ -149,7 +153,7 @@ def assess(
         if entry["failed"]:
             failures.append(f"{subject}: {entry['failed']}")
         figures += _figures_of(entry, _matching(entry, measured_before), wanted, subject)
-    if targets and any(targets) and not after:
+    if ended and any(targets) and not after:
         failures.append("the validation gave no result")
     return Outcome(tuple(figures), tuple(failures))
 

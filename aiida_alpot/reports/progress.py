@@ -152,10 +152,12 @@ def _read_turns(node: Any) -> Iterator[TurnProgress]:
         if first is not None:
             yield first
     for process in processes:
+        # asked before the record, which is there when a process ends well
+        terminated = process.is_terminated
         if "record" in process.outputs:
             yield from_record(process.outputs.record.get_dict())
         else:
-            yield _read_running(process)
+            yield _read_running(process, terminated=terminated)
 
 
 def from_record(record: Mapping[str, Any]) -> TurnProgress:
@@ -196,7 +198,7 @@ def _read_start(node: Any) -> TurnProgress | None:
     return TurnProgress(turn=0, stage=stage, **counts)
 
 
-def _read_running(process: Any) -> TurnProgress:
+def _read_running(process: Any, *, terminated: bool) -> TurnProgress:
     """Return what there is of a turn that is running or was lost."""
     steps = children(process)
     jobs = [
@@ -209,7 +211,7 @@ def _read_running(process: Any) -> TurnProgress:
     stage = STAGES.get(entry_point_of(steps[-1]), "starting") if steps else "starting"
     return TurnProgress(
         turn=process.inputs.turn.value,
-        stage=stage if not process.is_terminated else "lost",
+        stage="lost" if terminated else stage,
         samplers_done=len(chains),
         samplers_total=planned,
         frames=sum(chain.get("frames") or 0 for chain in chains),
