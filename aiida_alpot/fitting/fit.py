@@ -9,7 +9,6 @@ the best potential so far.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import signal
 import threading
@@ -26,9 +25,9 @@ from aiida_alpot.errors import LabelError, SettingError
 from aiida_alpot.fitting.linear import solve_linear
 from aiida_alpot.fitting.loss import LossWeights, make_targets
 from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
-from aiida_alpot.fitting.start import start_potential, warm_start
+from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
 from aiida_alpot.mtp.jacobian import make_environment
-from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential
 
 __all__ = ["FitResult", "fit_potential", "require_disjoint", "start_potential", "warm_start"]
 
@@ -131,7 +130,9 @@ def fit_potential(
     with _interruptible():
         try:
             for start in range(n_starts):
-                point = _random_start(initial, seed, start) if start else initial
+                point = initial
+                if start:
+                    point = with_random_radial(initial, np.random.default_rng([seed, start]))
                 recorder.begin(point)
                 point = solve_linear(point, environment, targets, threads=threads)
                 recorder.converged = search_radial(
@@ -221,24 +222,6 @@ class _Recorder:
             message=message,
             interrupted=interrupted,
         )
-
-
-def _random_start(initial: MomentTensorPotential, seed: int, start: int) -> MomentTensorPotential:
-    rng = np.random.default_rng([seed, start])
-    fresh = initial_potential(
-        initial.level or 2,
-        initial.cutoff,
-        species=initial.species,
-        min_distance=initial.min_distance,
-        rng=rng,
-        radial_basis_size=initial.radial_coefficients.shape[-1],
-    )
-    return dataclasses.replace(
-        initial,
-        radial_coefficients=fresh.radial_coefficients,
-        scaling=fresh.scaling,
-        moment_coefficients=np.zeros_like(initial.moment_coefficients),
-    )
 
 
 def _require_positive(**counts: int) -> None:

@@ -64,12 +64,36 @@ def start_potential(
     _require_species(training.species, species)
     if min_distance is None:
         min_distance = MARGIN * smallest_distance(training, cutoff)
-    return initial_potential(
-        level,
-        cutoff,
-        species=species,
-        min_distance=min_distance,
-        rng=np.random.default_rng(seed),
+    rng = np.random.default_rng(seed)
+    return with_random_radial(
+        initial_potential(level, cutoff, species=species, min_distance=min_distance, rng=rng), rng
+    )
+
+
+def with_random_radial(
+    potential: MomentTensorPotential, rng: np.random.Generator
+) -> MomentTensorPotential:
+    """Return an untrained potential of the same form with new random radial functions.
+
+    They are the same for all pairs of species: a search that starts from different ones ends in
+    worse minima.
+    """
+    size = potential.radial_coefficients.shape[-1]
+    fresh = initial_potential(
+        2 + 4 * (potential.basis.n_radial - 1),
+        potential.cutoff,
+        species=("H",),
+        min_distance=potential.min_distance,
+        rng=rng,
+        radial_basis_size=size,
+    )
+    radial = np.broadcast_to(fresh.radial_coefficients, potential.radial_coefficients.shape).copy()
+    return dataclasses.replace(
+        potential,
+        radial_coefficients=radial,
+        species_coefficients=np.zeros_like(potential.species_coefficients),
+        moment_coefficients=np.zeros_like(potential.moment_coefficients),
+        scaling=fresh.scaling,
     )
 
 
@@ -191,20 +215,17 @@ def _raise_level(potential: MomentTensorPotential, level: int, seed: int) -> Mom
     place = _match_scalars(potential.basis, basis)
     coefficients = np.zeros(basis.n_scalars)
     np.add.at(coefficients, place.index, place.factor * potential.moment_coefficients)
-    fresh = initial_potential(
-        level,
-        potential.cutoff,
-        species=tuple(potential.species) or tuple("X" * potential.n_species),
-        min_distance=potential.min_distance,
-        rng=np.random.default_rng(seed),
-        radial_basis_size=old.shape[-1],
-    ).radial_coefficients
+    larger = dataclasses.replace(
+        potential,
+        basis=basis,
+        radial_coefficients=np.zeros((*old.shape[:2], basis.n_radial, old.shape[-1])),
+        moment_coefficients=coefficients,
+    )
+    fresh = with_random_radial(larger, np.random.default_rng(seed)).radial_coefficients
     # new functions as large as the known ones, whatever the scaling of a file
     radial = fresh * np.sqrt(np.mean(np.sum(old**2, axis=-1)))
     radial[:, :, : old.shape[2]] = old
-    return dataclasses.replace(
-        potential, basis=basis, radial_coefficients=radial, moment_coefficients=coefficients
-    )
+    return dataclasses.replace(larger, radial_coefficients=radial)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,6 +99,8 @@ def test_the_seed_decides_the_start(cells):
     assert np.array_equal(one.parameters, same.parameters)
     assert not np.array_equal(one.parameters, other.parameters)
     assert one.species == ("Cu", "Au")
+    # all pairs begin alike
+    assert np.array_equal(one.radial_coefficients[0, 1], one.radial_coefficients[1, 1])
 
 
 def test_what_a_start_cannot_do_is_refused(cells):
