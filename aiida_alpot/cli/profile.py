@@ -128,13 +128,22 @@ def find_code(label: str) -> Any:
     except exceptions.MultipleObjectsError as error:
         raise ServiceError(f"There are several codes '{label}'. Give the full label.") from error
     except (exceptions.NotExistent, ValueError) as error:
-        codes = orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)
-        there = ", ".join(sorted({code.full_label for code in codes})) or "none"
+        there = ", ".join(str(code.full_label) for code in all_codes()) or "none"
         raise ServiceError(
             f"There is no code '{label}' in this profile; codes there: {there}. Name one of them, "
             "or set it up with 'alpot init' (alpot, gpaw) or 'verdi code create "
             "core.code.installed'."
         ) from error
+
+
+def all_codes() -> list[Any]:
+    """Return the codes of the profile that are not hidden, by their labels."""
+    from aiida import orm
+
+    kinds = (orm.InstalledCode, orm.PortableCode, orm.ContainerizedCode)
+    codes = orm.QueryBuilder().append(kinds).all(flat=True)
+    shown = [code for code in codes if not code.is_hidden]
+    return sorted(shown, key=lambda code: str(code.full_label))
 
 
 def find_campaign(identifier: str | None = None) -> Any:
