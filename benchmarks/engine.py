@@ -4,7 +4,7 @@
 Both sides are asked for energies, forces and stress of the same structure with the same potential
 and a neighbour list at hand: the ASE calculator here, ``engine.calculate`` of motep. Times are CPU
 time of the process, the smallest of several repetitions, and the two sides take turns, so that
-other load on the machine meets both. Prints a line for each figure and writes all of them to a JSON file.
+other load on the machine meets both. Prints a line for each figure and writes all to a JSON file.
 """
 
 from __future__ import annotations

@@ -52,15 +52,30 @@ def energy_work_size(
 
 @compiled
 def propagate_adjoints(
-    work, values_at, monomials_at, adjoints_at, first_of_mu, monomial, here, sums_at
+    work, values_at, monomials_at, n_monomials, adjoints_at, tables, here, sums_at
 ):
     """Compute dV/dm (at ``here``) and P_mu (at ``sums_at``) of one group from dV/dM."""
-    for mu in range(len(first_of_mu) - 1):
+    first_of_mu = tables.first_of_mu
+    first_added = 0
+    if tables.mu_zero_is_complete:
+        # the first term of every sum is written, not added to zeros
+        first_added = 1
+        value = load_wide(work, values_at)
+        total = splat_wide(0.0)
+        for i in range(n_monomials):
+            adjoint = repeat_slots(load_narrow(work, adjoints_at + i * LANES))
+            total = fma(adjoint, load_wide(work, monomials_at + i * WIDE), total)
+            store(work, here + i * WIDE, adjoint * value)
+        store(work, sums_at, total)
+    else:
+        for i in range(n_monomials):
+            store(work, here + i * WIDE, splat_wide(0.0))
+    for mu in range(first_added, len(first_of_mu) - 1):
         value = load_wide(work, values_at + mu * WIDE)
         total = splat_wide(0.0)
         for basic in range(first_of_mu[mu], first_of_mu[mu + 1]):
             adjoint = repeat_slots(load_narrow(work, adjoints_at + basic * LANES))
-            at = monomial[basic] * WIDE
+            at = tables.monomial[basic] * WIDE
             total = fma(adjoint, load_wide(work, monomials_at + at), total)
             store(work, here + at, fma(adjoint, value, load_wide(work, here + at)))
         store(work, sums_at + mu * WIDE, total)
@@ -252,15 +267,13 @@ def evaluate_blocks(
         for group in range(n_groups):
             here = radial + group * stride
             expand_monomials(work, here, degree, monomials)
-            for i in range(n_monomials):
-                store(work, adjoint_monomials + i * WIDE, splat_wide(0.0))
             propagate_adjoints(
                 work,
                 here + values_offset,
                 monomials,
+                n_monomials,
                 adjoints,
-                tables.first_of_mu,
-                tables.monomial,
+                tables,
                 adjoint_monomials,
                 sums,
             )

@@ -87,8 +87,8 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
         most = max(most, count)
     n_groups = (most + SLOTS - 1) // SLOTS
     for group in range(n_groups):
-        places[ranges + 2 * group] = n_species
-        places[ranges + 2 * group + 1] = -1
+        places[ranges + 2 * group] = n_species if n_species > 1 else 0
+        places[ranges + 2 * group + 1] = -1 if n_species > 1 else 0
     for lane in range(LANES):
         for slot in range(places[lane], n_groups * SLOTS):
             place = (slot // SLOTS) * (4 * WIDE) + (slot % SLOTS) * LANES + lane
@@ -97,6 +97,8 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
             work[place + 2 * WIDE] = 0.0
             work[place + 3 * WIDE] = -1.0
             places[indices + slot * LANES + lane] = -1
+        if n_species == 1:
+            continue
         for slot in range(places[lane]):
             group = slot // SLOTS
             place = group * (4 * WIDE) + (slot % SLOTS) * LANES + lane

@@ -33,6 +33,8 @@ class ContractionTables(NamedTuple):
     """(n_radial + 1,) First basic moment of each radial function."""
     monomial: Array
     """(n_basic,) Monomial of each basic moment."""
+    mu_zero_is_complete: bool
+    """Whether mu = 0 has one basic moment for each monomial, as in all generated bases."""
     forward_first: Array
     """(n_targets + 1,) First term of each moment that is a sum of products, n_basic onwards."""
     forward_left: Array
@@ -100,6 +102,9 @@ def _build(basis: MomentBasis) -> ContractionTables:
         n_moments=basis.n_moments,
         first_of_mu=first_of_mu,
         monomial=monomial,
+        mu_zero_is_complete=np.array_equal(
+            monomial[: first_of_mu[1]], np.arange(n_monomials(degree))
+        ),
         forward_first=forward_first.astype(np.int64),
         forward_left=left[order].astype(np.uint32),
         forward_right=right[order].astype(np.uint32),
