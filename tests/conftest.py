@@ -8,6 +8,7 @@ shared between tests.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,9 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_alpot.configurations import Configurations
+
+# the daemon is started by the `verdi` that is found first, which must be that of this environment
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 pytest_plugins = "aiida.tools.pytest_fixtures"
 
@@ -91,7 +95,7 @@ def run_in_daemon(daemon):
     """Submit a process and wait until it has ended; the daemon's log is shown if it does not."""
     from aiida.engine import submit
 
-    def run(builder, *, timeout=240.0):
+    def run(builder, *, timeout=400.0):
         node = submit(builder)
         return wait_for(node, daemon, timeout=timeout)
 
@@ -113,7 +117,7 @@ def wait_for(node, daemon, *, timeout, condition=lambda node: node.is_terminated
 def wait_for_process(daemon):
     """:func:`wait_for` with the daemon of the session."""
 
-    def wait(node, *, timeout=240.0, condition=lambda node: node.is_terminated):
+    def wait(node, *, timeout=400.0, condition=lambda node: node.is_terminated):
         return wait_for(node, daemon, timeout=timeout, condition=condition)
 
     return wait

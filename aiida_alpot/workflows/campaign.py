@@ -318,6 +318,8 @@ class CampaignWorkChain(WorkChain):
                 return f"Sampler {sampler.name} starts from {missing[0]!r}, which is no structure."
         species = set(settings["species"])
         for name, node in {"structures": self.inputs.structures, **self.first_sets()}.items():
+            if node.n_configurations == 0:
+                return f"{name} holds no configuration; give at least one."
             foreign = sorted(set(node.species) - species)
             if foreign:
                 return f"{name} holds {foreign[0]}, the potential is for {', '.join(species)}."

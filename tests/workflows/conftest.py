@@ -89,3 +89,28 @@ def named_structures():
     vacancy = cell.copy()
     del vacancy[5]
     return Configurations.from_atoms([cell, vacancy], identifiers=["bulk", "vacancy"])
+
+
+@pytest.fixture(scope="session")
+def campaign_builder(alpot_code, campaign_settings, copper_cells, named_structures):
+    """Return the inputs of the small campaign; nodes are made anew each time."""
+    from aiida import orm
+
+    from aiida_alpot.data import ConfigurationsData
+    from aiida_alpot.workflows.campaign import CampaignWorkChain
+
+    def node_of(configurations):
+        return ConfigurationsData.from_configurations(configurations)
+
+    def build(*, start=copper_cells, structures=named_structures, test=None, **changes):
+        builder = CampaignWorkChain.get_builder()
+        builder.settings = orm.Dict(campaign_settings(**changes))
+        if start is not None:
+            builder.start = node_of(start)
+        builder.structures = node_of(structures)
+        builder.test = {name: node_of(one) for name, one in (test or {}).items()}
+        builder.codes = {"alpot": alpot_code}
+        builder.metadata.label = "small copper"
+        return builder
+
+    return build
