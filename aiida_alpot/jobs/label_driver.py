@@ -529,9 +529,9 @@ def label_atoms(
 
 def _fit_to(atoms: Atoms, settings: dict[str, Any]) -> dict[str, Any]:
     """Give ``atoms`` a box and moments; return settings with one k-point where not periodic."""
-    for axis in range(3):
-        if not atoms.pbc[axis] and not atoms.cell[axis].any():
-            atoms.center(vacuum=settings["vacuum"], axis=axis)
+    for axis in np.flatnonzero(~atoms.pbc):  # atoms on the edge of an open box are refused
+        boxless = not atoms.cell[axis].any()
+        atoms.center(vacuum=settings["vacuum"] if boxless else None, axis=int(axis))
     if settings["magmoms"]:
         moments = [settings["magmoms"].get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
         atoms.set_initial_magnetic_moments(moments)
