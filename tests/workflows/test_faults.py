@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Jobs that are lost on the way are tried again, once, and what they left is kept."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.plugins import WorkflowFactory
+
+from aiida_alpot.data import ConfigurationsData
+
+
+@pytest.fixture
+def unreliable_code(localhost, tmp_path):
+    """A code that is killed ``n_losses`` times before it works."""
+
+    def make(n_losses):
+        counter = tmp_path / f"losses_{n_losses}"
+        script = tmp_path / f"alpot_{n_losses}"
+        alpot = Path(sys.executable).with_name("alpot")
+        script.write_text(
+            f"#!/bin/sh\necho lost >> {counter}\n"
+            f"[ $(wc -l < {counter}) -gt {n_losses} ] || kill -9 $$\n"
+            f'exec {alpot} "$@"\n'
+        )
+        script.chmod(0o755)
+        code = orm.InstalledCode(
+            label=f"unreliable_{n_losses}", computer=localhost, filepath_executable=str(script)
+        )
+        return code.store()
+
+    return make
+
+
+@pytest.fixture
+def label(campaign_settings, copper_cells):
+    def run(code, shift):
+        builder = WorkflowFactory("alpot.label.ase").get_builder()
+        builder.code = code
+        shifted = copper_cells.replace(positions=copper_cells.positions + shift).select([0])
+        builder.configurations = ConfigurationsData.from_configurations(shifted)
+        builder.settings = orm.Dict({"label": campaign_settings()["label"]})
+        return run_get_node(builder).node
+
+    return run
+
+
+def test_a_job_that_was_killed_is_tried_again(label, unreliable_code):
+    node = label(unreliable_code(1), 0.111)
+    assert node.exit_status == 0
+    first, second = sorted(
+        (child for child in node.called if isinstance(child, orm.CalcJobNode)),
+        key=lambda child: child.pk,
+    )
+    assert first.exit_status == 301
+    assert not first.base.caching.is_valid_cache
+    assert second.exit_status == 0
+    entry = node.outputs.ledger["entries"][0]
+    assert (entry["status"], entry["attempt"], entry["node"]) == ("labelled", 2, second.uuid)
+
+
+def test_a_job_that_is_always_killed_is_a_failure_with_its_reason(label, unreliable_code):
+    node = label(unreliable_code(9), 0.222)
+    assert node.exit_status == 301
+    jobs = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+    assert len(jobs) == 2
+    entry = node.outputs.ledger["entries"][0]
+    assert (entry["status"], entry["attempt"]) == ("failed", 2)
+    assert "301" in entry["reason"]
+    assert entry["node"] in {job.uuid for job in jobs}
