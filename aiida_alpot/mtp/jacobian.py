@@ -54,8 +54,8 @@ class BlockJacobian:
     Parameters
     ----------
     rows : (n_rows, n_columns) float64
-        A row for each parameter; the columns are the energies, then the strain derivatives, then the
-        forces, component by component.
+        A row for each parameter; the columns are the energies, then the strain derivatives, then
+        the forces, component by component.
     n_configurations : int
         Number of configurations.
     """
@@ -114,32 +114,41 @@ def block_jacobian(
     with_forces : bool
         Whether strains and forces are wanted; else only energies are there.
     """
-    from aiida_alpot.mtp.kernels.jacobian import accumulate_block
+    from aiida_alpot.mtp.kernels import jacobian as kernels
     from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
 
     first, end = block
     n_configurations = end - first
-    n_atoms = int(environment.offsets[end] - environment.offsets[first])
+    atoms = slice(int(environment.offsets[first]), int(environment.offsets[end]))
+    n_atoms = atoms.stop - atoms.start
     n_rows = potential.n_species + len(potential.moment_coefficients)
     n_rows += potential.n_radial_parameters if with_radial else 0
     n_columns = n_configurations + (6 * n_configurations + 3 * n_atoms if with_forces else 0)
     jacobian = np.zeros((n_rows, n_columns))
-    accumulate_block(
-        jacobian_tables(potential.basis),
-        environment.offsets,
-        first,
-        n_configurations,
+    tables = jacobian_tables(potential.basis)
+    neighbors = environment.neighbors
+    n_neighbors = np.diff(neighbors.first[atoms.start : atoms.stop + 1])
+    size = potential.radial_coefficients.shape[-1]
+    kernels.accumulate_block(
+        tables,
+        (first, end),
         with_radial,
         with_forces,
-        environment.neighbors.first,
-        environment.neighbors.neighbor,
-        environment.neighbors.vectors,
-        environment.types,
-        np.ascontiguousarray(potential.radial_coefficients),
+        kernels.Surroundings(
+            environment.offsets,
+            neighbors.first,
+            neighbors.neighbor,
+            neighbors.vectors,
+            environment.types,
+        ),
+        kernels.RadialForm(
+            np.ascontiguousarray(potential.radial_coefficients),
+            float(potential.min_distance),
+            float(potential.cutoff),
+            float(potential.scaling),
+        ),
         np.ascontiguousarray(potential.moment_coefficients),
-        potential.min_distance,
-        potential.cutoff,
-        potential.scaling,
-        jacobian,
+        kernels.make_work_space(tables, int(n_neighbors.max(initial=0)), potential.n_species, size),
+        kernels.Target(jacobian, atoms.start, n_atoms, n_configurations, 7 * n_configurations),
     )
     return BlockJacobian(jacobian, n_configurations)

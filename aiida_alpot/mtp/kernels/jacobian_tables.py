@@ -119,7 +119,7 @@ def _monomials(basis: MomentBasis) -> dict[str, Array]:
         for a in range(total, -1, -1)
         for b in range(total - a, -1, -1)
     ]
-    index = {power: place for place, power in enumerate(powers)}
+    index: dict[tuple[int, ...], int] = {power: place for place, power in enumerate(powers)}
     lower = np.zeros((len(powers), 3), dtype=np.int64)
     for place, power in enumerate(powers):
         for axis in range(3):
