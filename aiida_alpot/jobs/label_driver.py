@@ -23,9 +23,12 @@ from __future__ import annotations
 import os
 import sys
 
-# files beside this one must not stand for modules, of which pathlib is one
-if __name__ == "__main__" and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):  # noqa: PTH100, PTH120
-    del sys.path[0]
+if __name__ == "__main__":
+    # before NumPy is there: one thread for each process, unless the user says more
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # files beside this one must not stand for modules, of which pathlib is one
+    if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):  # noqa: PTH100, PTH120
+        del sys.path[0]
 
 import hashlib
 import importlib
@@ -229,25 +232,17 @@ def _build_gpaw(settings: dict[str, Any], folder: Path, log: str | None) -> Any:
         mode["dedecut"] = settings["dedecut"]
     # GPAW takes ceil(|b_i| density) points along a periodic direction and one along the others
     mesh = {"size": settings["kpts"]} if settings["kpts"] else {"density": 1 / settings["kspacing"]}
-    keywords = {
-        "mode": mode,
-        "xc": settings["xc"],
-        "kpts": {**mesh, "gamma": True},
-        "occupations": {"name": "fermi-dirac", "width": settings["smearing"]},
-        "setups": settings["setups"],
-        "maxiter": settings["maxiter"],
-        "txt": log,
-    }
-    keywords.update(
-        {
-            key: settings[key]
-            for key in ("convergence", "mixer", "nbands", "spinpol")
-            if settings[key]
-        }
+    optional = {key: settings[key] for key in ("convergence", "mixer", "nbands", "spinpol")}
+    return GPAW(
+        mode=mode,
+        xc=settings["xc"],
+        kpts={**mesh, "gamma": True},
+        occupations={"name": "fermi-dirac", "width": settings["smearing"]},
+        setups=settings["setups"],
+        maxiter=settings["maxiter"],
+        txt=log,
+        **{key: value for key, value in optional.items() if value not in (None, {})},
     )
-    if settings["spinpol"] is False:
-        keywords["spinpol"] = False
-    return GPAW(**keywords)
 
 
 def _import_gpaw() -> Any:
@@ -271,9 +266,7 @@ GPAW_SETTINGS = {
     "magmoms": Setting(_table(_number), {}),  # Bohr magnetons, initial, by species
     "setups": Setting(_name_or_table, "paw"),
     "dedecut": Setting(_or_null(_pulay)),  # Pulay term of the stress
-    "convergence": Setting(
-        _table(_or_null(_positive), "energy", "density", "eigenstates", "forces"), {}
-    ),
+    "convergence": Setting(_table(_positive, "energy", "density", "eigenstates", "forces"), {}),
     "vacuum": Setting(_positive, 5.0),  # A, on each side where the cell has no vector
     "nbands": Setting(_or_null(_bands), None, decides=False),
     "maxiter": Setting(_count, 333, decides=False),
