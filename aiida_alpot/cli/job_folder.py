@@ -106,6 +106,23 @@ def read_all(paths: Sequence[Path], species: Sequence[str] | None = None) -> Con
     return concatenate([read_configurations(path, species=species or None) for path in paths])
 
 
+def read_usable(paths: Sequence[Path], species: Sequence[str] | None = None) -> Configurations:
+    """Read as :func:`read_all`, and refuse structures that nothing can be computed for.
+
+    Raises
+    ------
+    InputFileError, EmptyDataError, LevelOfTheoryError
+        As :func:`read_all`.
+    GeometryError
+        If a position is not finite, atoms overlap or a cell has no volume.
+    """
+    from aiida_alpot.configuration_checks import check_geometry
+
+    configurations = read_all(paths, species)
+    check_geometry(configurations)
+    return configurations
+
+
 def write_json(content: Any, path: Path) -> None:
     """Write plain JSON, whole or not at all; NaN becomes null."""
     from aiida_alpot.jobs.requests import to_plain_json

@@ -62,10 +62,11 @@ def submit_campaign(campaign: Campaign) -> Any:
     from aiida.engine import submit
     from aiida.manage import get_manager
 
+    builder = campaign_builder(campaign)
     profile = get_manager().get_profile()
     if profile is not None:
         require_daemon(profile)
-    node = submit(campaign_builder(campaign))
+    node = submit(builder)
     node.base.extras.set(EXTRA, describe_campaign(campaign))
     group, _ = orm.Group.collection.get_or_create(f"{GROUP}{campaign.content.name}")
     group.add_nodes(node)

@@ -43,11 +43,10 @@ def command(
         return
     from aiida_alpot.cli.launch import submit_campaign
     from aiida_alpot.cli.outcome import exit_status_of, tell_outcome
-    from aiida_alpot.cli.profile import open_profile, require_daemon
+    from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.cli.watching import INTERRUPTED, watch_campaign
 
     opened = open_profile(profile)
-    require_daemon(opened)
     node = submit_campaign(campaign)
     click.echo(f"Submitted {campaign.content.name} as PK {node.pk} in profile '{opened.name}'.")
     progress = watch_campaign(node, opened)

@@ -19,11 +19,10 @@ def command(*, campaign_file: Path, machines: Path | None, profile: str | None) 
     """Check a campaign file and submit it; 'alpot watch' follows it."""
     from aiida_alpot.campaign.load import load_campaign
     from aiida_alpot.cli.launch import submit_campaign
-    from aiida_alpot.cli.profile import open_profile, require_daemon
+    from aiida_alpot.cli.profile import open_profile
 
     campaign = load_campaign(campaign_file, machines=machines)
-    opened = open_profile(profile)
-    require_daemon(opened)
+    open_profile(profile)
     node = submit_campaign(campaign)
     click.echo(
         f"Submitted {campaign.content.name} as PK {node.pk}. Follow it: alpot watch {node.pk}"

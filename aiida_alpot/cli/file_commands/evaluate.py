@@ -37,11 +37,11 @@ def command(
     POTENTIAL is an MLIP-2 .mtp; CONFIGURATIONS is any file that ASE reads, an MLIP .cfg or our
     .npz.
     """
-    from aiida_alpot.cli.job_folder import JobFolder, read_all, species_of, write_json
+    from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
     from aiida_alpot.mtp.structure_files import write_configurations
 
     species = species_of(potential, species)
-    given = read_all([configurations], species)
+    given = read_usable([configurations], species)
     with JobFolder() as job:
         result = job.run(
             "evaluate",

@@ -32,7 +32,9 @@ FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_par
 @click.command("fit", cls=JobCommand)
 @training_option
 @click.option("--level", type=int, metavar="N", help="Level of the potential, 2 to 24.")
-@click.option("--cutoff", type=float, metavar="A", help="Cutoff radius, A.")
+@click.option(
+    "--cutoff", type=click.FloatRange(min=0, min_open=True), metavar="A", help="Cutoff radius, A."
+)
 @species_option
 @click.option(
     "--initial",
@@ -133,15 +135,17 @@ def _form(
 
 def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:
     """Write the data sets and the potential to go on from; return the keys that name them."""
-    from aiida_alpot.cli.job_folder import read_all
+    from aiida_alpot.cli.job_folder import read_usable
 
     species = given["species"] or None
     files: dict[str, Any] = {
-        "training": [job.add_configurations(read_all(given["training"], species), "training")],
+        "training": [job.add_configurations(read_usable(given["training"], species), "training")],
         "species": species and list(species),
     }
     if given["test"]:
-        files["test"] = {"test": job.add_configurations(read_all(given["test"], species), "test")}
+        files["test"] = {
+            "test": job.add_configurations(read_usable(given["test"], species), "test")
+        }
     if given["initial"] is not None:
         files["initial"] = job.add_potential(given["initial"], given["species"])
         shutil.move(job.path / files["initial"], job.path / "initial.mtp")

@@ -45,15 +45,15 @@ def command(
     be relied on above 10. The defaults give MLIP-2's grades; campaigns grade each neighborhood in
     the projected row space.
     """
-    from aiida_alpot.cli.job_folder import JobFolder, read_all, species_of, write_json
+    from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
 
     species = species_of(potential, species)
-    given = read_all([configurations], species)
+    given = read_usable([configurations], species)
     with JobFolder() as job:
         result = job.run(
             "grade",
             potential=job.add_potential(potential, species),
-            training=[job.add_configurations(read_all(training, species), "training")],
+            training=[job.add_configurations(read_usable(training, species), "training")],
             configurations=job.add_configurations(given, "configurations"),
             mode=mode,
             method=method,

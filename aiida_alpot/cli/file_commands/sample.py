@@ -86,18 +86,18 @@ def command(
     from aiida_alpot.cli.job_folder import (
         JobFolder,
         parse_settings,
-        read_all,
+        read_usable,
         species_of,
         write_json,
     )
     from aiida_alpot.mtp.structure_files import write_configurations
 
     species = species_of(potential, species)
-    given = read_all([starts], species)
+    given = read_usable([starts], species)
     with JobFolder() as job:
         calculator = {"potential": job.add_potential(potential, species)}
         if training:
-            calculator["active_set"] = _build_active_set(job.path, read_all(training, species))
+            calculator["active_set"] = _build_active_set(job.path, read_usable(training, species))
         result = job.run(
             "sample",
             calculator=calculator,

@@ -64,16 +64,16 @@ def command(
     json_file: Path | None,
 ) -> None:
     """Select from CANDIDATES what extends the training set most, and write it to a file."""
-    from aiida_alpot.cli.job_folder import JobFolder, read_all, species_of, write_json
+    from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
     from aiida_alpot.mtp.structure_files import write_configurations
 
     species = species_of(potential, species)
-    given = read_all([candidates], species)
+    given = read_usable([candidates], species)
     with JobFolder() as job:
         result = job.run(
             "select",
             potential=job.add_potential(potential, species),
-            training=[job.add_configurations(read_all(training, species), "training")],
+            training=[job.add_configurations(read_usable(training, species), "training")],
             candidates=[job.add_configurations(given, "candidates")],
             mode=mode,
             method=method,

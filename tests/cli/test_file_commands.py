@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""The commands on files keep their contract: arguments, files and the keys of their JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.mtp.mlip_files import read_potential
+from aiida_alpot.mtp.structure_files import read_configurations
+
+ERRORS = {
+    "n_configurations": None,
+    "n_atoms": None,
+    "energy": {"rmse_meV_per_atom", "mae_meV_per_atom"},
+    "forces": {"rmse_eV_per_A", "mae_eV_per_A", "mean_angle_deg"},
+    "stress": {"rmse_GPa", "mae_GPa"},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted(files, tmp_path_factory):
+    """A potential fitted by the command, with what it told."""
+    from click.testing import CliRunner
+
+    from aiida_alpot.cli import main
+
+    folder = tmp_path_factory.mktemp("fitted")
+    words = ["fit", "--training", files / "labelled.xyz", "--level", 4, "--cutoff", 4.5]
+    words += ["--test", files / "test.xyz", "-o", folder / "cu.mtp", "--json", folder / "fit.json"]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def check_errors(errors):
+    assert set(errors) == set(ERRORS)
+    for section, keys in ERRORS.items():
+        if keys:
+            assert set(errors[section]) == keys
+
+
+def test_fit_writes_a_potential_that_records_its_species_and_reports_errors(fitted):
+    assert read_potential(fitted / "cu.mtp").species == ("Cu",)
+    figures = json.loads((fitted / "fit.json").read_text())
+    check_errors(figures["training"])
+    check_errors(figures["test"])
+    assert figures["training"]["energy"]["rmse_meV_per_atom"] < 10
+
+
+def test_fit_goes_on_from_a_potential_and_keeps_its_form(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "fit",
+        "--training",
+        files / "labelled.xyz",
+        "--initial",
+        fitted / "cu.mtp",
+        "--max-iterations",
+        2,
+        "-o",
+        "next.mtp",
+        "--json",
+        "next.json",
+    )
+    assert result.exit_code == 0, result.output
+    before, after = read_potential(fitted / "cu.mtp"), read_potential(tmp_path / "next.mtp")
+    assert (after.level, after.cutoff, after.min_distance) == (4, 4.5, before.min_distance)
+    loss = [
+        json.loads(path.read_text())["loss"]
+        for path in (fitted / "fit.json", tmp_path / "next.json")
+    ]
+    assert loss[1] <= loss[0] * (1 + 1e-9)
+
+
+def test_an_interrupted_fit_leaves_its_best_potential(files, alpot, tmp_path, monkeypatch):
+    from aiida_alpot.fitting import fit as fitting
+
+    def interrupt(*args, report, **kwargs):
+        search(*args, **(kwargs | {"max_iterations": 2}), report=report)
+        raise KeyboardInterrupt
+
+    search = fitting.search_radial
+    monkeypatch.setattr(fitting, "search_radial", interrupt)
+    result = alpot(
+        "fit", "--training", files / "labelled.xyz", "--level", 4, "--cutoff", 4.5, "-o", "cu.mtp"
+    )
+    assert result.exit_code == 130
+    assert "interrupted after 2 steps" in result.output
+    assert read_potential(tmp_path / "cu.mtp").species == ("Cu",)
+
+
+def test_evaluate_gives_errors_and_predictions(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "evaluate",
+        fitted / "cu.mtp",
+        files / "test.xyz",
+        "--species",
+        "Cu",
+        "-o",
+        "out.xyz",
+        "--json",
+        "out.json",
+    )
+    assert result.exit_code == 0, result.output
+    errors = json.loads((tmp_path / "out.json").read_text())
+    check_errors(errors)
+    labels, predicted = (
+        read_configurations(files / "test.xyz"),
+        read_configurations(tmp_path / "out.xyz"),
+    )
+    energy = 1e3 * (predicted.energy - labels.energy) / labels.n_atoms
+    assert errors["energy"]["rmse_meV_per_atom"] == pytest.approx(np.sqrt(np.mean(energy**2)))
+    forces = predicted.forces - labels.forces
+    assert errors["forces"]["rmse_eV_per_A"] == pytest.approx(np.sqrt(np.mean(forces**2)))
+    assert np.isfinite(predicted.stress).all()
+
+
+def test_evaluate_without_labels_gives_null(fitted, files, alpot, tmp_path):
+    alpot("evaluate", fitted / "cu.mtp", files / "bare.xyz", "--json", "out.json")
+    errors = json.loads((tmp_path / "out.json").read_text())
+    assert errors["energy"]["rmse_meV_per_atom"] is None
+    assert errors["n_configurations"] == 6
+
+
+def test_species_may_stand_before_the_files(fitted, files, alpot):
+    result = alpot("evaluate", "--species", "Cu", fitted / "cu.mtp", files / "test.xyz")
+    assert result.exit_code == 0, result.output
+
+
+def test_training_may_be_several_files(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "grade",
+        fitted / "cu.mtp",
+        files / "bare.xyz",
+        "--training",
+        files / "labelled.xyz",
+        files / "test.xyz",
+        "--json",
+        "grades.json",
+    )
+    assert result.exit_code == 0, result.output
+    grades = json.loads((tmp_path / "grades.json").read_text())
+    assert set(grades) == {"grades"}
+    assert max(grades["grades"]) <= 1.001 * 1.1
+
+
+def test_grade_by_neighborhood_gives_each_atom(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "grade",
+        fitted / "cu.mtp",
+        files / "bare.xyz",
+        "--training",
+        files / "labelled.xyz",
+        "--mode",
+        "neighborhood",
+        "--json",
+        "grades.json",
+    )
+    assert result.exit_code == 0, result.output
+    grades = json.loads((tmp_path / "grades.json").read_text())
+    assert [len(atoms) for atoms in grades["per_atom"]] == [4] * 6
+    assert grades["grades"] == pytest.approx([max(atoms) for atoms in grades["per_atom"]])
+
+
+def test_select_writes_what_extends_the_training_set(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "select",
+        fitted / "cu.mtp",
+        files / "bare.xyz",
+        "--training",
+        files / "labelled.xyz",
+        "--limit",
+        1,
+        "-o",
+        "selected.xyz",
+        "--json",
+        "selected.json",
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "selected.json").read_text())
+    assert figures["n_candidates"] == 6
+    assert figures["n_selected"] == len(read_configurations(tmp_path / "selected.xyz")) == 1
+
+
+def test_sample_keeps_frames_and_says_why_each_chain_ended(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "sample",
+        fitted / "cu.mtp",
+        files / "test.xyz",
+        "--set",
+        "temperature_K=300",
+        "steps=10",
+        "--training",
+        files / "labelled.xyz",
+        "--gamma-select",
+        1e-6,
+        "--gamma-break",
+        1e6,
+        "-o",
+        "frames.npz",
+        "--json",
+        "chains.json",
+    )
+    assert result.exit_code == 0, result.output
+    chains = json.loads((tmp_path / "chains.json").read_text())["chains"]
+    assert [chain["steps"] for chain in chains] == [10, 10]
+    assert all(chain["reason"] for chain in chains)
+    frames = Configurations.load(tmp_path / "frames.npz")
+    assert np.isfinite(frames.grade).all()
+
+
+def test_label_records_the_level_of_theory_and_convert_keeps_all(files, alpot, tmp_path):
+    assert (
+        alpot("label", files / "bare.xyz", "--calculator", "EMT", "-o", "labelled.xyz").exit_code
+        == 0
+    )
+    assert alpot("convert", "labelled.xyz", "labelled.npz").exit_code == 0
+    assert alpot("convert", "labelled.npz", "back.xyz").exit_code == 0
+    one, two = (read_configurations(tmp_path / name) for name in ("labelled.xyz", "back.xyz"))
+    assert '"calculator":"EMT"' in one.level_of_theory
+    assert one.to_bytes() == two.to_bytes()
+
+
+def test_convert_to_cfg_and_back_keeps_energies_forces_and_stress(files, alpot, tmp_path):
+    assert alpot("convert", files / "labelled.xyz", "set.cfg").exit_code == 0
+    assert alpot("convert", "set.cfg", "back.npz", "--species", "Cu").exit_code == 0
+    one, two = (
+        read_configurations(files / "labelled.xyz"),
+        Configurations.load(tmp_path / "back.npz"),
+    )
+    for name in ("energy", "forces", "stress", "positions"):
+        assert getattr(two, name) == pytest.approx(getattr(one, name), abs=1e-6)
+
+
+def test_properties_are_measured_beside_a_reference(fitted, files, alpot, tmp_path):
+    result = alpot(
+        "properties",
+        fitted / "cu.mtp",
+        files / "bare.xyz",
+        "--kind",
+        "equation_of_state",
+        "--reference",
+        "EMT",
+        "--json",
+        "properties.json",
+    )
+    assert result.exit_code == 0, result.output
+    (entry,) = json.loads((tmp_path / "properties.json").read_text())["properties"]
+    assert entry["kind"] == "equation_of_state"
+    assert entry["reference"]["lattice_constant_A"] == pytest.approx(3.59, abs=0.2)
