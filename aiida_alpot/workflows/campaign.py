@@ -11,7 +11,7 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
 from aiida_alpot.calculations import PropertiesCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.fan_out import describe_end, describe_failure
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.learn import LearnWorkChain, define_loop_exit_codes
 from aiida_alpot.workflows.options import code_for, job_options
@@ -154,7 +154,7 @@ class CampaignWorkChain(WorkChain):
             self.ctx.records["turn_000"] = child.outputs.record
         if not child.is_finished_ok:
             self._hand_out_books("the exploration failed")
-            return self.exit_codes.ERROR_FIT_FAILED.format(message=describe_end(child))
+            return ExitCode(child.exit_status or 305, describe_failure(child))
         return None
 
     def fit_first_potential(self) -> None:
@@ -203,10 +203,10 @@ class CampaignWorkChain(WorkChain):
             if name in child.outputs:
                 self.ctx[name].update(dict(child.outputs[name].items()))
         if not child.is_finished_ok:
-            self.ctx.exit_code = [child.exit_status or 305, describe_end(child)]
+            self.ctx.exit_code = [child.exit_status or 305, describe_failure(child)]
         if "potential" not in child.outputs:
             self._hand_out_books("the loop was lost")
-            return self.exit_codes.ERROR_TURN_LOST.format(message=describe_end(child))
+            return ExitCode(*self.ctx.exit_code)
         return None
 
     def has_validation(self) -> bool:

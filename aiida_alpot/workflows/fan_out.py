@@ -101,6 +101,11 @@ def is_fault_of_the_job(node: orm.CalcJobNode) -> bool:
     return not (node.is_finished and 200 < (node.exit_status or 0) < 300)
 
 
+def describe_failure(node: orm.ProcessNode) -> str:
+    """Return the message with which a process ended, which says already what failed in it."""
+    return str(node.exit_message) if node.is_finished and node.exit_message else describe_end(node)
+
+
 def describe_end(node: orm.ProcessNode) -> str:
     """Return in words how a process ended."""
     if node.is_finished:

@@ -7,7 +7,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
-from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.fan_out import describe_failure
 from aiida_alpot.workflows.settings import BudgetSettings, read_section
 from aiida_alpot.workflows.turn import (
     TurnWorkChain,
@@ -137,11 +137,10 @@ class LearnWorkChain(WorkChain):
                 self.out(f"{name}.{key}", self.ctx[name][key])
         if self.ctx.verdict == CONVERGED:
             return None
-        return self.exit_codes[self.ctx.verdict].format(
-            labels_used=self.ctx.labels_used,
-            turns=self.ctx.turn,
-            message=describe_end(self.ctx.child),
-        )
+        exit_code = self.exit_codes[self.ctx.verdict]
+        if not self.ctx.child.is_finished_ok:
+            return ExitCode(exit_code.status, describe_failure(self.ctx.child))
+        return exit_code.format(labels_used=self.ctx.labels_used, turns=self.ctx.turn)
 
 
 def _failure(child: orm.WorkChainNode) -> str:
@@ -153,7 +152,7 @@ def _failure(child: orm.WorkChainNode) -> str:
 def define_loop_exit_codes(spec: ProcessSpec) -> None:
     """Give loop and campaign their exit codes; with 5xx all outputs are there."""
     define_turn_exit_codes(spec)
-    spec.exit_code(305, "ERROR_TURN_LOST", message="a turn was lost: {message}")
+    spec.exit_code(305, "ERROR_TURN_LOST", message="a turn was lost")
     spec.exit_code(
         501,
         "VERDICT_BUDGET_SPENT",

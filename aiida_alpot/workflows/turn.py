@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
+from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_, while_
 from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.calculations import SelectCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.records import write_turn_record
@@ -83,8 +83,7 @@ class TurnWorkChain(WorkChain):
             cls.sample,
             cls.inspect_samples,
             if_(cls.has_candidates)(
-                cls.select,
-                cls.inspect_selection,
+                while_(cls.has_no_selection)(cls.select, cls.inspect_selection),
                 if_(cls.has_selection)(cls.label, cls.inspect_labels, cls.fit, cls.inspect_fit),
             ),
             cls.results,
@@ -130,8 +129,13 @@ class TurnWorkChain(WorkChain):
         """Return whether any sampler left the known region while labels may be spent."""
         return "candidates" in self.ctx.samples.outputs and self.inputs.labels_left.value > 0
 
+    def has_no_selection(self) -> bool:
+        """Return whether the candidates are still to be compared."""
+        return "selection" not in self.ctx or not self.ctx.selection.is_finished_ok
+
     def select(self) -> None:
         """Pass the candidates through the gate and select what is worth a label."""
+        self.ctx.n_selections = self.ctx.get("n_selections", 0) + 1
         settings = self.inputs.settings.get_dict()
         builder = SelectCalculation.get_builder()
         builder.code = code_for(self.inputs.codes, "fit")
@@ -149,14 +153,19 @@ class TurnWorkChain(WorkChain):
         )
         options = job_options(self.inputs.get("options"), "fit", builder.code)
         builder.metadata = {**self._metadata("select"), "options": options}
+        if self.ctx.n_selections > 1:
+            builder.metadata.call_link_label = f"select_attempt_{self.ctx.n_selections}"
         self.to_context(selection=self.submit(builder))
 
     def inspect_selection(self) -> ExitCode | None:
-        """Stop the turn if the candidates could not be compared."""
-        if not self.ctx.selection.is_finished_ok:
-            return self.exit_codes.ERROR_SELECTION_FAILED.format(
-                message=describe_end(self.ctx.selection)
-            )
+        """Stop the turn if the candidates could not be compared, unless another try may help."""
+        selection = self.ctx.selection
+        if selection.is_finished_ok:
+            return None
+        message = describe_end(selection)
+        self.report(f"SelectCalculation<{selection.pk}> ended with {message}")
+        if self.ctx.n_selections >= MAX_ATTEMPTS or not is_fault_of_the_job(selection):
+            return self.exit_codes.ERROR_SELECTION_FAILED.format(message=message)
         return None
 
     def has_selection(self) -> bool:
