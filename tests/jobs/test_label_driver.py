@@ -3,10 +3,13 @@
 
 import ast
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.build import bulk
 
@@ -76,6 +79,25 @@ def test_a_file_of_the_job_never_stands_for_a_module(label_folder):
     )
     assert done.returncode == 0, done.stderr
     assert result_of(folder)["n_labelled"] == 1
+
+
+def test_kill_minus_9_leaves_whole_files_with_what_was_labelled(label_folder):
+    cells = [bulk("Cu", cubic=True) * 4] * 2000
+    folder = label_folder(cells, "EMT")
+    job = subprocess.Popen([sys.executable, str(DRIVER), str(folder / "request.json")])
+    try:
+        give_up = time.monotonic() + 120
+        while not (folder / "result.json").exists() and time.monotonic() < give_up:
+            time.sleep(0.05)
+    finally:
+        job.kill()
+        assert job.wait() == -signal.SIGKILL
+    result = result_of(folder)
+    labelled = Configurations.load(folder / "labelled.npz")
+    assert result["complete"] is False
+    assert 0 < result["n_labelled"] < len(cells)
+    assert len(labelled) >= result["n_labelled"]
+    assert np.isfinite(labelled.energy).all()
 
 
 @pytest.mark.parametrize(
