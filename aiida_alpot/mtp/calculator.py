@@ -91,6 +91,23 @@ class MTP(Calculator):  # type: ignore[misc]
         self._numbers = np.zeros(0, dtype=np.int64)
         self._has_warned = False
 
+    def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
+        """Return which of positions, numbers, cell and pbc differ from the last evaluation.
+
+        The comparison is exact and ignores ``tol``: comparing all arrays of two structures within a
+        tolerance, as ASE does by default, takes a third of a step of molecular dynamics.
+        """
+        known = self.atoms
+        if known is None:
+            return list(all_changes)
+        pairs = {
+            "positions": (known.positions, atoms.positions),
+            "numbers": (known.numbers, atoms.numbers),
+            "cell": (known.cell.array, atoms.cell.array),
+            "pbc": (known.pbc, atoms.pbc),
+        }
+        return [name for name, (old, new) in pairs.items() if not np.array_equal(old, new)]
+
     def calculate(
         self,
         atoms: Atoms | None = None,
