@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_alpot.cli.profile import daemon_is_running
-from aiida_alpot.reports.progress import CampaignProgress, read_progress
+from aiida_alpot.reports.progress import CampaignProgress, FinishedTurns, read_progress
 from aiida_alpot.reports.tables import budget_line, live_table, turn_line
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
-INTERVAL = 1.0  # seconds between two looks at the database
+INTERVAL = 2.0  # seconds between two looks at the database
 INTERRUPTED = 130
 
 
@@ -43,9 +43,10 @@ def _watch_live(node: Any, profile: Profile, console: Any) -> CampaignProgress:
     from rich.live import Live
     from rich.text import Text
 
+    finished = FinishedTurns()
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
-            progress = read_progress(node)
+            progress = read_progress(node, finished)
             lines = [live_table(progress)]
             if not progress.is_finished and not daemon_is_running(profile):
                 lines.append(Text(daemon_note(profile), style="red"))
@@ -57,8 +58,9 @@ def _watch_live(node: Any, profile: Profile, console: Any) -> CampaignProgress:
 
 def _watch_plainly(node: Any, profile: Profile, console: Any) -> CampaignProgress:
     told: set[str] = set()
+    finished = FinishedTurns()
     while True:
-        progress = read_progress(node)
+        progress = read_progress(node, finished)
         lines = [turn_line(turn) for turn in progress.turns if turn.stage == "done"]
         if not progress.is_finished:
             lines.append(progress.verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -97,10 +97,29 @@ class CampaignProgress:
         return "converged" if self.exit_status == 0 else f"{self.message} (exit {self.exit_status})"
 
 
-def read_progress(node: Any) -> CampaignProgress:
-    """Read the progress of a campaign from its process."""
+@dataclass
+class FinishedTurns:
+    """What does not change any more, so that watching does not read it again and again."""
+
+    turns: dict[str, TurnProgress] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignProgress:
+    """Read the progress of a campaign from its process.
+
+    Parameters
+    ----------
+    node : WorkChainNode
+        A campaign.
+    finished : FinishedTurns, optional
+        Kept by the caller from one look to the next; filled here.
+    """
+    finished = finished or FinishedTurns()
     settings = node.inputs.settings.get_dict()
-    turns = tuple(_read_turns(node))
+    own = children(node)
+    processes = turn_processes(node, own)
+    turns = tuple(_read_turns(node, own, processes, finished))
     state = node.process_state.value if node.process_state is not None else "created"
     ended = node.mtime if node.is_terminated else datetime.now(timezone.utc)
     return CampaignProgress(
@@ -110,12 +129,12 @@ def read_progress(node: Any) -> CampaignProgress:
         state=state,
         exit_status=node.exit_status,
         message=node.exit_message or _exception_of(node),
-        doing=_doing(node, turns),
+        doing=_doing(own, turns),
         started=node.ctime,
         seconds=(ended - node.ctime).total_seconds(),
         turns=turns,
         turns_budget=int(settings["budget"]["turns"]),
-        labels_used=_labels_used(node),
+        labels_used=_labels_used(node, own, processes, finished),
         labels_budget=int(settings["budget"]["labels"]),
         stop_requested=bool(node.base.extras.get("stop_requested", False)),
     )
@@ -137,27 +156,37 @@ def entry_point_of(node: Any) -> str:
     return str(node.process_type or "").rpartition(":")[2]
 
 
-def turn_processes(node: Any) -> list[Any]:
-    """Return the processes of the turns of a campaign in their order."""
-    turns = children(node, "alpot.turn")
-    for learning in children(node, "alpot.learn"):
-        turns += children(learning, "alpot.turn")
+def turn_processes(node: Any, own: list[Any] | None = None) -> list[Any]:
+    """Return the processes of the turns of a campaign in their order.
+
+    ``own`` are the children of the campaign where they have been read already.
+    """
+    own = children(node) if own is None else own
+    turns = [child for child in own if entry_point_of(child) == "alpot.turn"]
+    for child in own:
+        if entry_point_of(child) == "alpot.learn":
+            turns += children(child, "alpot.turn")
     return turns
 
 
-def _read_turns(node: Any) -> Iterator[TurnProgress]:
-    processes = turn_processes(node)
+def _read_turns(
+    node: Any, own: list[Any], processes: list[Any], finished: FinishedTurns
+) -> Iterator[TurnProgress]:
     if not any(process.inputs.turn.value == 0 for process in processes):
-        first = _read_start(node)
+        first = finished.turns.get(node.uuid) or _read_start(own)
         if first is not None:
             yield first
+            if first.stage == "done":
+                finished.turns[node.uuid] = first
     for process in processes:
-        # asked before the record, which is there when a process ends well
-        terminated = process.is_terminated
-        if "record" in process.outputs:
-            yield from_record(process.outputs.record.get_dict())
-        else:
-            yield _read_running(process, terminated=terminated)
+        if process.uuid not in finished.turns:
+            # asked before the record, which is there when a process ends well
+            terminated = process.is_terminated
+            if "record" not in process.outputs:
+                yield _read_running(process, terminated=terminated)
+                continue
+            finished.turns[process.uuid] = from_record(process.outputs.record.get_dict())
+        yield finished.turns[process.uuid]
 
 
 def from_record(record: Mapping[str, Any]) -> TurnProgress:
@@ -181,14 +210,14 @@ def from_record(record: Mapping[str, Any]) -> TurnProgress:
     )
 
 
-def _read_start(node: Any) -> TurnProgress | None:
+def _read_start(own: list[Any]) -> TurnProgress | None:
     """Return turn 0 of a campaign that starts from labelled cells."""
-    for child in children(node):
-        if child.process_label == "write_turn_record":
+    for child in own:
+        if child.process_label == "write_turn_record" and child.is_finished_ok:
             return from_record(child.outputs.result.get_dict())
     first = [
         child
-        for child in children(node)
+        for child in own
         if entry_point_of(child).startswith("alpot.label") or entry_point_of(child) == "alpot.fit"
     ]
     if not first:
@@ -246,15 +275,23 @@ def _count_labels(processes: list[Any]) -> dict[str, Any]:
     }
 
 
-def _labels_used(node: Any) -> int:
+def _labels_used(node: Any, own: list[Any], processes: list[Any], finished: FinishedTurns) -> int:
     """Return how many entries the ledgers of a campaign have so far."""
-    steps = [node, *turn_processes(node)]
-    return sum(1 for step in steps for _ in _ledger_entries(children(step)))
+    used = 0
+    for step in [node, *processes]:
+        count = finished.labels.get(step.uuid)
+        if count is None:
+            steps = own if step is node else children(step)
+            count = sum(1 for _ in _ledger_entries(steps))
+            if step.uuid in finished.turns:
+                finished.labels[step.uuid] = count
+        used += count
+    return used
 
 
-def _doing(node: Any, turns: tuple[TurnProgress, ...]) -> str:
-    for child in reversed(children(node)):
-        if not child.is_terminated and entry_point_of(child) in ("alpot.properties",):
+def _doing(own: list[Any], turns: tuple[TurnProgress, ...]) -> str:
+    for child in own:
+        if entry_point_of(child) == "alpot.properties" and not child.is_terminated:
             return "validating"
     if not turns:
         return "starting"
