@@ -114,16 +114,45 @@ def _block_equations(
         labels += [targets.strain[first:end].ravel(), targets.forces[atoms].T.ravel()]
         scales += [targets.strain_scale[first:end].ravel(), targets.force_scale[atoms].T.ravel()]
     linear = linear_coefficients(potential)
-    residuals = np.concatenate(labels) - linear @ jacobian[-len(linear) :]
-    scale = np.concatenate(scales)
-    used = scale > 0.0
-    if not used.all():
-        jacobian, residuals, scale = jacobian[:, used], residuals[used], scale[used]
-    jacobian = jacobian * scale
-    residuals = residuals * scale
-    return NormalEquations(
-        jacobian @ jacobian.T, jacobian @ residuals, float(residuals @ residuals)
+    products = multiply_weighted_rows(
+        jacobian, linear, np.concatenate(labels), np.concatenate(scales)
     )
+    n_rows = len(jacobian)
+    return NormalEquations(
+        products[:n_rows, :n_rows].copy(),
+        products[:n_rows, n_rows].copy(),
+        float(products[n_rows, n_rows]),
+    )
+
+
+def multiply_weighted_rows(jacobian: Array, linear: Array, labels: Array, scales: Array) -> Array:
+    """Return the scalar products of the weighted rows of a Jacobian and, behind them, of residuals.
+
+    Parameters
+    ----------
+    jacobian : (n_rows, n) float64
+        Rows of parameters, those of the linear coefficients last.
+    linear : (n_linear,) float64
+        Linear coefficients, which times their rows give the predictions.
+    labels, scales : (n,) float64
+        Labels and the square roots of their weights; columns of weight zero are left out.
+
+    Returns
+    -------
+    (m, m) float64
+        m > n_rows; what lies behind row and column ``n_rows`` is zero.
+    """
+    from aiida_alpot.mtp.kernels.lanes import LANES
+    from aiida_alpot.mtp.kernels.normal_equations import TILE, multiply_rows, weigh_rows
+
+    columns = np.flatnonzero(scales > 0.0)
+    n_rows = len(jacobian)
+    shape = (-(-(n_rows + 1) // TILE) * TILE, -(-len(columns) // LANES) * LANES)
+    weighted = np.zeros(shape)
+    weigh_rows(jacobian, n_rows - len(linear), linear, labels, scales, columns, weighted)
+    products = np.empty((shape[0], shape[0]))
+    multiply_rows(weighted, products)
+    return products
 
 
 def linear_coefficients(potential: MomentTensorPotential) -> Array:

@@ -156,7 +156,7 @@ def loss_at(
         (np.add.reduceat(sites.strains, starts) - targets.strain) * targets.strain_scale,
         (sites.forces - targets.forces) * targets.force_scale,
     )
-    data = float(sum(np.vdot(residual, residual) for residual in residuals))
+    data = float(sum((residual**2).sum() for residual in residuals))
     return data + penalty(potential) if math.isfinite(data) else math.inf
 
 

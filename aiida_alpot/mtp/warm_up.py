@@ -23,6 +23,7 @@ def compile_kernels() -> float:
     float
         Seconds it took.
     """
+    from aiida_alpot.fitting.linear import multiply_weighted_rows
     from aiida_alpot.mtp.calculator import MTP
     from aiida_alpot.mtp.evaluate import energy_rows
     from aiida_alpot.mtp.gradient import loss_gradient
@@ -38,5 +39,8 @@ def compile_kernels() -> float:
     configurations = Configurations.from_atoms([atoms])
     energy_rows(potential, configurations)
     loss_gradient(potential, configurations)
-    block_jacobian(potential, make_environment(potential, configurations), (0, 1))
+    environment = make_environment(potential, configurations)
+    rows = block_jacobian(potential, environment, (0, 1)).rows
+    labels = np.zeros(rows.shape[1])
+    multiply_weighted_rows(rows, np.zeros(1), labels, labels + 1.0)
     return time.perf_counter() - start

@@ -4,7 +4,12 @@
 import numpy as np
 import pytest
 
-from aiida_alpot.fitting.linear import PositiveSystem, normal_equations, solve_linear
+from aiida_alpot.fitting.linear import (
+    PositiveSystem,
+    multiply_weighted_rows,
+    normal_equations,
+    solve_linear,
+)
 from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
 from aiida_alpot.mtp.jacobian import make_environment
 
@@ -74,3 +79,18 @@ def test_equations_made_indefinite_by_rounding_are_solved():
     matrix = np.array([[1.0, 1.0 + 1e-9], [1.0 + 1e-9, 1.0]])
     solution = PositiveSystem(matrix).solve(np.array([1.0, 1.0]))
     np.testing.assert_allclose(matrix @ solution, 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 8), (5, 19), (12, 100)])
+def test_products_of_weighted_rows_are_those_of_numpy(n_rows, n_columns):
+    rng = np.random.default_rng(0)
+    jacobian = rng.standard_normal((n_rows, n_columns))
+    labels, scales = rng.standard_normal(n_columns), rng.uniform(0.5, 2.0, n_columns)
+    scales[::3] = 0.0
+    linear = rng.standard_normal(n_rows // 2)
+    predicted = linear @ jacobian[n_rows - len(linear) :]
+    rows = np.vstack([jacobian, labels - predicted]) * scales
+    products = multiply_weighted_rows(jacobian, linear, labels, scales)
+    found = products[: n_rows + 1, : n_rows + 1]
+    np.testing.assert_allclose(found, rows @ rows.T, rtol=1e-12, atol=1e-13)
+    assert np.array_equal(products, products.T)
