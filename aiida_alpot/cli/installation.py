@@ -7,8 +7,10 @@ made elsewhere is only added to when it is named.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -31,11 +33,11 @@ def ensure_profile(name: str, *, email: str) -> tuple[Profile, bool]:
 
     It becomes the default profile only where there is none yet.
     """
-    from aiida.manage.configuration import create_profile, get_config, load_profile
-    from aiida.plugins import BrokerFactory
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the folder is made is what is wanted
+        from aiida.manage.configuration import create_profile, get_config, load_profile
+        from aiida.plugins import BrokerFactory
+
         config = get_config(create=True)
     if name in config.profile_names:
         return load_profile(name, allow_switch=True), False
@@ -49,10 +51,22 @@ def ensure_profile(name: str, *, email: str) -> tuple[Profile, bool]:
         broker_backend=broker,
         broker_config=BrokerFactory(broker).get_default_config(),
     )
+    _let_readers_and_writers_meet(config.get_profile(name))
     config.set_option("runner.poll.interval", POLL_INTERVAL, scope=name)
     config.set_default_profile(name, overwrite=False)
     config.store()
     return load_profile(name, allow_switch=True), True
+
+
+def _let_readers_and_writers_meet(profile: Profile) -> None:
+    """Switch the database of a profile to write-ahead logging, which stays with the file.
+
+    With SQLite's default journal a process that reads, such as ``alpot watch``, can make a commit
+    of the daemon fail on a busy computer; AiiDA waits for five seconds only.
+    """
+    database = Path(profile.storage_config["filepath"]) / "database.sqlite"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def ensure_computer() -> tuple[Any, bool]:

@@ -9,8 +9,10 @@ helps.
 from __future__ import annotations
 
 import os
+import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
 PROFILE = "alpot"
+
+Value = TypeVar("Value")
 
 profile_option = click.option(
     "-p",
@@ -37,14 +41,14 @@ def open_profile(name: str | None = None) -> Profile:
     ServiceError
         If there is no such profile, or its storage cannot be used.
     """
-    from aiida import load_profile
-    from aiida.common import exceptions
-    from aiida.manage import get_config, get_manager
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # AiiDA tells of a folder that it makes
+        from aiida import load_profile
+        from aiida.common import exceptions
+        from aiida.manage import get_config, get_manager
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # AiiDA tells of a folder that it makes
-            config = get_config(create=False)
+        config = get_config(create=False)
     except exceptions.AiidaException as error:
         raise ServiceError(_no_profile(name)) from error
     chosen = _choose(name, config)
@@ -53,7 +57,7 @@ def open_profile(name: str | None = None) -> Profile:
         return loaded
     try:
         profile = load_profile(chosen, allow_switch=True)
-        get_manager().get_profile_storage()
+        patiently(get_manager().get_profile_storage)
     except exceptions.ProfileConfigurationError as error:
         raise ServiceError(_no_profile(name)) from error
     except (exceptions.StorageMigrationError, exceptions.IncompatibleStorageSchema) as error:
@@ -66,6 +70,34 @@ def open_profile(name: str | None = None) -> Profile:
             f"The storage of profile '{chosen}' cannot be used: {' '.join(str(error).split())}"
         ) from error
     return profile
+
+
+def patiently(action: Callable[[], Value], *, seconds: float = 60.0) -> Value:
+    """Return what ``action`` gives, waiting while the database is locked by another process.
+
+    Raises
+    ------
+    ServiceError
+        If it is locked for longer than ``seconds``.
+    """
+    from aiida.manage import get_manager
+    from sqlalchemy.exc import OperationalError
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    "The database of the profile has been locked by another process for "
+                    f"{seconds:.0f} s. If the daemon hangs, restart it: 'verdi daemon restart'."
+                ) from error
+            if get_manager().profile_storage_loaded:
+                get_manager().get_profile_storage().get_session().rollback()
+            time.sleep(0.5)
 
 
 def _choose(name: str | None, config: Any) -> str:

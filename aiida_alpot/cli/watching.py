@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_alpot.cli.profile import daemon_is_running
+from aiida_alpot.cli.profile import daemon_is_running, patiently
 from aiida_alpot.reports.progress import CampaignProgress, FinishedTurns, read_progress
 from aiida_alpot.reports.tables import budget_line, live_table, turn_line
 
@@ -46,7 +47,7 @@ def _watch_live(node: Any, profile: Profile, console: Any) -> CampaignProgress:
     finished = FinishedTurns()
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
-            progress = read_progress(node, finished)
+            progress = patiently(partial(read_progress, node, finished))
             lines = [live_table(progress)]
             if not progress.is_finished and not daemon_is_running(profile):
                 lines.append(Text(daemon_note(profile), style="red"))
@@ -60,7 +61,7 @@ def _watch_plainly(node: Any, profile: Profile, console: Any) -> CampaignProgres
     told: set[str] = set()
     finished = FinishedTurns()
     while True:
-        progress = read_progress(node, finished)
+        progress = patiently(partial(read_progress, node, finished))
         lines = [turn_line(turn) for turn in progress.turns if turn.stage == "done"]
         if not progress.is_finished:
             lines.append(progress.verdict)
