@@ -35,6 +35,7 @@ def aiida_profile(aiida_config, aiida_profile_factory):
     ) as profile:
         profile.set_option("runner.poll.interval", 1)
         profile.set_option("logging.aiida_loglevel", "REPORT")
+        profile.set_option("daemon.timeout", 60)  # seconds, for machines that are busy
         aiida_config.store()
         yield profile
 

@@ -11,10 +11,17 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
 from aiida_alpot.calculations import PropertiesCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.campaign_checks import find_misfit, find_mixed_levels
 from aiida_alpot.workflows.fan_out import describe_end, describe_failure
 from aiida_alpot.workflows.fit import FitWorkChain
-from aiida_alpot.workflows.learn import LearnWorkChain, define_loop_exit_codes
+from aiida_alpot.workflows.label.builder import label_builder
+from aiida_alpot.workflows.learn import LearnWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
+from aiida_alpot.workflows.ports import (
+    define_campaign_inputs,
+    define_loop_exit_codes,
+    increment_name,
+)
 from aiida_alpot.workflows.records import close_books, write_turn_record
 from aiida_alpot.workflows.settings import (
     BudgetSettings,
@@ -22,15 +29,9 @@ from aiida_alpot.workflows.settings import (
     ValidationSettings,
     check_settings,
     derive_seed,
-    read_samplers,
     read_section,
 )
-from aiida_alpot.workflows.turn import (
-    TurnWorkChain,
-    define_campaign_inputs,
-    increment_name,
-    label_builder,
-)
+from aiida_alpot.workflows.turn import TurnWorkChain
 
 START = "start"
 
@@ -75,10 +76,10 @@ class CampaignWorkChain(WorkChain):
             check_settings(settings)
         except SettingError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
-        mixed = self._levels_of_theory_that_differ(settings["label"]["level_of_theory"])
+        mixed = find_mixed_levels(self.first_sets(), settings["label"]["level_of_theory"])
         if mixed:
             return self.exit_codes.ERROR_LEVEL_OF_THEORY.format(message=mixed)
-        wrong = self._inputs_that_do_not_fit(settings)
+        wrong = find_misfit(settings, self.inputs, self.first_sets())
         if wrong:
             return self.exit_codes.ERROR_INPUTS.format(message=wrong)
         self.ctx.ledgers = {}
@@ -292,43 +293,3 @@ class CampaignWorkChain(WorkChain):
 
     def _labels_used(self) -> int:
         return sum(len(node.get_dict()["entries"]) for node in self.ctx.ledgers.values())
-
-    def _levels_of_theory_that_differ(self, level: str) -> str | None:
-        """Return in words which set has labels of another level of theory, if one has."""
-        for name, node in self.first_sets().items():
-            if node.n_labelled and node.level_of_theory != level:
-                return (
-                    f"{name} has {node.n_labelled} labels of "
-                    f"{node.level_of_theory or 'a level of theory that is not recorded'}, the "
-                    f"campaign labels with {level}. Drop those labels or label at that level."
-                )
-        return None
-
-    def _inputs_that_do_not_fit(self, settings: dict[str, Any]) -> str | None:
-        """Return in words what is missing or does not fit, if anything."""
-        if START not in self.inputs and settings.get("exploration") is None:
-            return "Give `start`, or an `exploration` in the settings that makes the first cells."
-        known = {str(one) for one in self.inputs.structures.get_configurations().identifier}
-        samplers = read_samplers(settings, exploration=False)
-        if settings.get("exploration") is not None:
-            samplers = samplers + read_samplers(settings, exploration=True)
-        for sampler in samplers:
-            missing = sorted(set(sampler.starts) - known)
-            if missing:
-                return f"Sampler {sampler.name} starts from {missing[0]!r}, which is no structure."
-        species = set(settings["species"])
-        for name, node in {"structures": self.inputs.structures, **self.first_sets()}.items():
-            if node.n_configurations == 0:
-                return f"{name} holds no configuration; give at least one."
-            foreign = sorted(set(node.species) - species)
-            if foreign:
-                return f"{name} holds {foreign[0]}, the potential is for {', '.join(species)}."
-        if "alpot" not in self.inputs.codes:
-            return "Give the code `codes.alpot`."
-        n_first = sum(node.n_configurations for node in self.first_sets().values())
-        if n_first > settings["budget"]["labels"]:
-            return (
-                f"The first sets hold {n_first} configurations, the budget is "
-                f"{settings['budget']['labels']} labels. Raise `budget.labels` or give fewer."
-            )
-        return None

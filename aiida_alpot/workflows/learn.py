@@ -8,13 +8,13 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.fan_out import describe_failure
-from aiida_alpot.workflows.settings import BudgetSettings, read_section
-from aiida_alpot.workflows.turn import (
-    TurnWorkChain,
+from aiida_alpot.workflows.ports import (
     define_campaign_inputs,
-    define_turn_exit_codes,
+    define_loop_exit_codes,
     held_out_name,
 )
+from aiida_alpot.workflows.settings import BudgetSettings, read_section
+from aiida_alpot.workflows.turn import TurnWorkChain
 
 STOP_REQUEST = "stop_requested"
 CONVERGED = "converged"
@@ -147,26 +147,3 @@ def _failure(child: orm.WorkChainNode) -> str:
     """Return the label of the exit code of the loop for a turn that failed."""
     codes = {code.status: label for label, code in TurnWorkChain.exit_codes.items()}
     return str(codes.get(child.exit_status, "ERROR_TURN_LOST"))
-
-
-def define_loop_exit_codes(spec: ProcessSpec) -> None:
-    """Give loop and campaign their exit codes; with 5xx all outputs are there."""
-    define_turn_exit_codes(spec)
-    spec.exit_code(305, "ERROR_TURN_LOST", message="a turn was lost")
-    spec.exit_code(
-        501,
-        "VERDICT_BUDGET_SPENT",
-        message="still extrapolating with all {labels_used} labels of the budget spent",
-    )
-    spec.exit_code(
-        502,
-        "VERDICT_TURNS_USED",
-        message="still extrapolating after {turns} turns, all that are allowed",
-    )
-    spec.exit_code(
-        503,
-        "VERDICT_NOTHING_SELECTED",
-        message="still extrapolating in turn {turns}, but no candidate passes the gate and is "
-        "worth a label; its record says why",
-    )
-    spec.exit_code(504, "VERDICT_STOPPED", message="stopped on request after turn {turns}")

@@ -13,54 +13,32 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_, while_
-from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.calculations import SelectCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
+from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.options import code_for, job_options
+from aiida_alpot.workflows.ports import (
+    define_campaign_inputs,
+    define_turn_exit_codes,
+    held_out_name,
+    increment_name,
+)
 from aiida_alpot.workflows.records import write_turn_record
 from aiida_alpot.workflows.sample import SampleWorkChain
 from aiida_alpot.workflows.settings import (
     BudgetSettings,
     ExplorationSettings,
     GradeSettings,
-    LabelSettings,
     PotentialSettings,
     ThreadSettings,
     check_settings,
     derive_seed,
     read_section,
 )
-
-
-def define_campaign_inputs(spec: ProcessSpec) -> None:
-    """Give a WorkChain the inputs that turn, loop and campaign share."""
-    spec.input("settings", valid_type=orm.Dict, help="The campaign; see `check_settings`.")
-    spec.input("structures", valid_type=ConfigurationsData, help="Named starts of the samplers.")
-    spec.input_namespace(
-        "test",
-        valid_type=ConfigurationsData,
-        dynamic=True,
-        required=False,
-        help="Frozen test sets, by name.",
-    )
-    spec.input_namespace(
-        "codes",
-        valid_type=orm.AbstractCode,
-        dynamic=True,
-        help="`alpot` for every role; `fit`, `sample`, `label` where a role has its own.",
-    )
-    spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
-    spec.input_namespace(
-        "files",
-        valid_type=orm.SinglefileData,
-        dynamic=True,
-        required=False,
-        help="Files that the calculator of the labels needs.",
-    )
 
 
 class TurnWorkChain(WorkChain):
@@ -254,43 +232,6 @@ class TurnWorkChain(WorkChain):
     def _metadata(self, stage: str) -> dict[str, Any]:
         label = f"turn {self.inputs.turn.value} / {stage.replace('_', ' ')}"
         return {"label": label, "call_link_label": stage}
-
-
-def define_turn_exit_codes(spec: ProcessSpec) -> None:
-    """Give turn, loop and campaign the exit codes that they share."""
-    spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
-    spec.exit_code(301, "ERROR_LABELLING_FAILED", message="labelling: {message}")
-    spec.exit_code(302, "ERROR_FIT_FAILED", message="fit: {message}")
-    spec.exit_code(303, "ERROR_SAMPLING_FAILED", message="sampling: {message}")
-    spec.exit_code(304, "ERROR_SELECTION_FAILED", message="selection: {message}")
-
-
-def increment_name(turn: int, training: Any) -> str:
-    """Return the link of the increment of a turn; what is explored beside a start goes after it."""
-    name = f"turn_{turn:03d}"
-    return f"{name}_explored" if name in training else name
-
-
-def held_out_name(turn: int) -> str:
-    """Return the name of the test set that a turn held out."""
-    return f"held_out_{turn:03d}"
-
-
-def label_builder(
-    inputs: Any, configurations: ConfigurationsData, turn: orm.Int, metadata: dict[str, Any]
-) -> Any:
-    """Return the inputs of the WorkChain that labels ``configurations`` for a campaign."""
-    kind = read_section(inputs.settings.get_dict(), LabelSettings).workchain
-    builder = WorkflowFactory(f"alpot.label.{kind}").get_builder()
-    builder.settings = inputs.settings
-    builder.configurations = configurations
-    builder.turn = turn
-    builder.code = code_for(inputs.codes, "label")
-    builder.files = inputs.get("files", {})
-    if "options" in inputs:
-        builder.options = inputs.options
-    builder.metadata = metadata
-    return builder
 
 
 def select_request(

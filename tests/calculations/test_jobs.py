@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
 from aiida.plugins import CalculationFactory
 
 from aiida_alpot.configurations import Configurations
@@ -198,3 +199,16 @@ def test_properties_are_measured_beside_the_reference(run_job, fit, starts):
     entry = node.outputs.result["properties"][0]
     assert entry["failed"] is None
     assert set(entry["values"]) == set(entry["reference"])
+
+
+def test_the_same_fit_is_replayed_from_the_cache(run_job, fit, labelled_copper):
+    """Nodes made anew from the same content hash the same, so that AiiDA finds the job."""
+    made_again = [
+        ConfigurationsData.from_configurations(labelled_copper.select(places))
+        for places in ([0, 1], [2], [3])
+    ]
+    training = {"turn_000": made_again[0], "turn_001": made_again[1]}
+    with enable_caching(identifier="aiida.calculations:alpot.fit"):
+        node = run_job("fit", FIT, training=training, test={"frozen": made_again[2]})
+    assert node.base.caching.get_cache_source() == fit.uuid
+    assert node.outputs.potential.content == fit.outputs.potential.content

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Inputs, exit codes and names that turn, loop and campaign share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ProcessSpec
+
+from aiida_alpot.data import ConfigurationsData
+
+
+def define_campaign_inputs(spec: ProcessSpec) -> None:
+    """Give a WorkChain the inputs that turn, loop and campaign share."""
+    spec.input("settings", valid_type=orm.Dict, help="The campaign; see `check_settings`.")
+    spec.input("structures", valid_type=ConfigurationsData, help="Named starts of the samplers.")
+    spec.input_namespace(
+        "test",
+        valid_type=ConfigurationsData,
+        dynamic=True,
+        required=False,
+        help="Frozen test sets, by name.",
+    )
+    spec.input_namespace(
+        "codes",
+        valid_type=orm.AbstractCode,
+        dynamic=True,
+        help="`alpot` for every role; `fit`, `sample`, `label` where a role has its own.",
+    )
+    spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
+    spec.input_namespace(
+        "files",
+        valid_type=orm.SinglefileData,
+        dynamic=True,
+        required=False,
+        help="Files that the calculator of the labels needs.",
+    )
+
+
+def define_turn_exit_codes(spec: ProcessSpec) -> None:
+    """Give turn, loop and campaign the exit codes that they share."""
+    spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
+    spec.exit_code(301, "ERROR_LABELLING_FAILED", message="labelling: {message}")
+    spec.exit_code(302, "ERROR_FIT_FAILED", message="fit: {message}")
+    spec.exit_code(303, "ERROR_SAMPLING_FAILED", message="sampling: {message}")
+    spec.exit_code(304, "ERROR_SELECTION_FAILED", message="selection: {message}")
+
+
+def define_loop_exit_codes(spec: ProcessSpec) -> None:
+    """Give loop and campaign their exit codes; with 5xx all outputs are there."""
+    define_turn_exit_codes(spec)
+    spec.exit_code(305, "ERROR_TURN_LOST", message="a turn was lost")
+    spec.exit_code(
+        501,
+        "VERDICT_BUDGET_SPENT",
+        message="still extrapolating with all {labels_used} labels of the budget spent",
+    )
+    spec.exit_code(
+        502,
+        "VERDICT_TURNS_USED",
+        message="still extrapolating after {turns} turns, all that are allowed",
+    )
+    spec.exit_code(
+        503,
+        "VERDICT_NOTHING_SELECTED",
+        message="still extrapolating in turn {turns}, but no candidate passes the gate and is "
+        "worth a label; its record says why",
+    )
+    spec.exit_code(504, "VERDICT_STOPPED", message="stopped on request after turn {turns}")
+
+
+def increment_name(turn: int, training: Any) -> str:
+    """Return the link of the increment of a turn; what is explored beside a start goes after it."""
+    name = f"turn_{turn:03d}"
+    return f"{name}_explored" if name in training else name
+
+
+def held_out_name(turn: int) -> str:
+    """Return the name of the test set that a turn held out."""
+    return f"held_out_{turn:03d}"
