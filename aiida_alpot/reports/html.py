@@ -68,9 +68,18 @@ def _header(data: ReportData) -> str:
     return (
         f"<header>\n<p class='kind'>Active learning of a moment tensor potential</p>\n"
         f"<h1>{escape(progress.name)}</h1>\n"
-        f"<p class='verdict {_verdict_class(data)}'>{escape(progress.verdict)}</p>\n"
+        f"<p class='verdict {_verdict_class(data)}'>{escape(_verdict(data))}</p>\n"
         f"<dl class='facts'>{cells}</dl>\n</header>"
     )
+
+
+def _verdict(data: ReportData) -> str:
+    verdict = data.progress.verdict
+    targets = [figure for figure in data.outcome.figures if figure.target is not None]
+    missed = sum(not figure.met for figure in targets)
+    if data.progress.is_finished and missed:
+        return f"{verdict}; {missed} of {len(targets)} targets missed"
+    return verdict
 
 
 def _verdict_class(data: ReportData) -> str:
@@ -132,7 +141,8 @@ def _value(figure: Figure, value: float | None) -> str:
 
 
 def _pretty(text: str) -> str:
-    return text.replace("A^3", "Å³").replace("/A", "/Å").replace(" A", " Å")
+    pretty = text.replace("A^3", "Å³").replace("/A", "/Å").replace(" A", " Å")
+    return "Å" if pretty == "A" else pretty
 
 
 def _learning(data: ReportData) -> str:
@@ -172,9 +182,11 @@ def _stops(data: ReportData) -> str:
         rows = [_stop_row(chain, data.settings) for chain in record["samples"]]
         head = ("sampler", "start", "steps", "frames", "largest grade", "kept", "why it stopped")
         is_open = n_rows <= MOST_ROWS_OPEN or record is with_samples[-1]
-        gate = ", ".join(f"{count} {rule}" for rule, count in record["gate"].items())
+        gate = ", ".join(
+            f"{count} {rule.replace('_', ' ')}" for rule, count in record["gate"].items()
+        )
         told = f"<p class='note'>Candidates: {record['n_candidates']}" + (
-            f" (gate: {escape(gate)})" if gate else ""
+            f", of which {escape(gate)}" if gate else ""
         )
         title = f"Turn {record['turn']}: largest grade {_grade(record['largest_grade'])}"
         parts.append(
@@ -192,7 +204,7 @@ def _stop_row(chain: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         f"<td class='n'>{chain.get('steps', '–')}</td><td class='n'>{chain.get('frames', '–')}</td>"
         f"<td class='n {'' if calm else 'bad-text'}'>{_grade(chain['largest_grade'])}</td>"
         f"<td class='n'>{chain.get('kept', 0)}</td>"
-        f"<td>{escape(str(chain['reason']))}</td></tr>"
+        f"<td>{escape(_pretty(str(chain['reason'])))}</td></tr>"
     )
 
 

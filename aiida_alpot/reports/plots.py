@@ -125,10 +125,12 @@ def _finish_curve(axes: Axes, title: str, turns: Sequence[int]) -> None:
 
 
 def _label_decades(axes: Axes) -> None:
-    """Label 1, 2 and 5 of each decade as plain numbers; an axis often spans one decade only."""
+    """Label decades as plain numbers, and 2 and 5 of each where the axis spans few of them."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.get_ylim()
+    labelled = (1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=labelled))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 

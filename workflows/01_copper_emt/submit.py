@@ -20,7 +20,9 @@ from aiida_alpot.errors import AlpotError
 def main() -> int:
     """Submit the campaign; return the exit status."""
     try:
-        node = submit_campaign(load_campaign(Path(__file__).with_name("campaign.yaml")))
+        # verdi puts the path of a script into its arguments, and only the name into __file__
+        campaign = load_campaign(Path(sys.argv[0]).with_name("campaign.yaml"))
+        node = submit_campaign(campaign)
     except AlpotError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_status
