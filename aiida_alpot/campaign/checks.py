@@ -205,6 +205,13 @@ def settings_of(entry: Section) -> dict[str, Any]:
 
 def _check_thresholds(campaign: CampaignFile, source: str) -> None:
     grades = campaign.grades
+    if grades.gamma_entry > grades.gamma_select:
+        raise wrong_value(
+            source,
+            ("grades", "gamma_entry"),
+            grades.gamma_entry,
+            f"numbers from 1 to grades.gamma_select, which is {grades.gamma_select:g}",
+        )
     if grades.gamma_select >= grades.gamma_break:
         raise wrong_value(
             source,

@@ -215,8 +215,17 @@ class SamplerEntry(OpenSection):
 class GradesSection(Section):
     """What counts as extrapolation."""
 
+    gamma_entry: float = key(
+        1.1,
+        "Frames above this grade are candidates in a turn that extrapolates.",
+        "numbers from 1 to gamma_select",
+        ge=1,
+    )
     gamma_select: float = key(
-        2.0, "Frames above this grade are candidates.", "numbers from 1, below gamma_break", ge=1
+        2.0,
+        "A turn with a frame above this grade extrapolates.",
+        "numbers from 1, below gamma_break",
+        ge=1,
     )
     gamma_break: float = key(
         10.0, "A chain stops at this grade.", "numbers above gamma_select", gt=1
@@ -316,7 +325,9 @@ class CampaignFile(Section):
     start: StartSection = key(..., "Where it starts.", "training, structures, calculator")
     explore: list[SamplerEntry] = key(..., "The samplers.", "a list of samplers", min_length=1)
     grades: GradesSection = key(
-        GradesSection(), "What counts as extrapolation.", "gamma_select, gamma_break, mode, method"
+        GradesSection(),
+        "What counts as extrapolation.",
+        "gamma_entry, gamma_select, gamma_break, mode, method",
     )
     label: LabelSection = key(..., "Who labels.", "calculator, settings, code, ...")
     fit: FitSection = key(FitSection(), "How to fit.", "weights, max_iterations, ...")

@@ -87,8 +87,9 @@ def _sampler_lines(campaign: Campaign) -> list[str]:
         told = describe(entry.kind, settings_of(entry))
         lines.append(f"{entry.name}: {told}; from {', '.join(chains)}")
     lines.append(
-        f"frames above grade {grades.gamma_select:g} are kept, a chain stops at "
-        f"{grades.gamma_break:g} ({grades.mode} mode, {grades.method})"
+        f"a turn extrapolates above grade {grades.gamma_select:g} and then selects among frames "
+        f"above {grades.gamma_entry:g}; a chain stops at {grades.gamma_break:g} "
+        f"({grades.mode} mode, {grades.method})"
     )
     return lines
 

@@ -5,8 +5,8 @@ Energy of a structure (Shapeev, Multiscale Model. Simul. 14, 1153 (2016))::
 
     E = sum_i V_i,   V_i = c_z(i) + sum_a xi_a B_a(neighbourhood of i)
 
-with B_a contractions of the moments M_mu,nu = sum_j f_mu(r_ij; z_i, z_j) rhat_ij^(x nu) and the radial
-functions f_mu(r) = scaling * sum_k c_mu,k T_k(x) (cutoff - r)^2, T_k Chebyshev polynomials of
+with B_a contractions of the moments M_mu,nu = sum_j f_mu(r_ij; z_i, z_j) rhat_ij^(x nu) and the
+radial functions f_mu(r) = scaling * sum_k c_mu,k T_k(x) (cutoff - r)^2, T_k Chebyshev polynomials of
 x = (2 r - (min_distance + cutoff)) / (cutoff - min_distance).
 """
 
@@ -61,14 +61,17 @@ class MomentTensorPotential:
 
     @property
     def n_species(self) -> int:
+        """Number of types."""
         return len(self.species_coefficients)
 
     @property
     def level(self) -> int | None:
+        """Level of the basis; None where it was read from a file and is none of the known ones."""
         return self.basis.level
 
     @property
     def n_radial_parameters(self) -> int:
+        """Number of radial coefficients of all pairs of species."""
         return int(self.radial_coefficients.size)
 
     @property
@@ -147,8 +150,8 @@ class MomentTensorPotential:
         if (types < 0).any():
             missing = sorted({chemical_symbols[n] for n in np.unique(numbers) if lookup[n] < 0})
             raise SpeciesError(
-                f"Species {', '.join(missing)} is not in the potential ({', '.join(self.species)}). "
-                "Retrain with it, or filter the configurations."
+                f"Species {', '.join(missing)} is not in the potential "
+                f"({', '.join(self.species)}). Retrain with it, or filter the configurations."
             )
         return types
 
@@ -164,8 +167,8 @@ def initial_potential(
 ) -> MomentTensorPotential:
     """Return an untrained potential: radial functions at random, linear coefficients zero.
 
-    Each radial function is a unit vector of coefficients, dominated by the Chebyshev polynomial of its
-    own order, which keeps the functions independent (penalty of SCIENCE A.4).
+    Each radial function is a unit vector of coefficients, dominated by the Chebyshev polynomial of
+    its own order, which keeps the functions independent of one another.
 
     Parameters
     ----------

@@ -139,6 +139,7 @@ def sample_request(
         "turn": turn,
         "seed": derive_seed(settings["seed"], turn, "sample", job),
         "threads": read_section(settings, ThreadSettings).sample,
-        "gamma_select": grades.gamma_select,
+        # what lies below gamma_select may be selected too, once something else extrapolates
+        "gamma_select": grades.gamma_entry,
         "gamma_break": grades.gamma_break,
     }

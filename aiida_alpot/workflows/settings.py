@@ -52,6 +52,7 @@ class ExplorationSettings(Request):
 class GradeSettings(Request):
     """Thresholds of the extrapolation grade and how it is taken."""
 
+    gamma_entry: float
     gamma_select: float
     gamma_break: float
     mode: Literal["neighborhood", "configuration"]
@@ -193,10 +194,10 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     if settings.get("exploration") is not None:
         read_samplers(settings, exploration=True)
     grades = read_section(settings, GradeSettings)
-    if not 1 <= grades.gamma_select < grades.gamma_break:
+    if not 1 <= grades.gamma_entry <= grades.gamma_select < grades.gamma_break:
         raise SettingError(
-            f"gamma_select ({grades.gamma_select:g}) must be at least 1 and below gamma_break "
-            f"({grades.gamma_break:g})."
+            f"gamma_entry ({grades.gamma_entry:g}), gamma_select ({grades.gamma_select:g}) and "
+            f"gamma_break ({grades.gamma_break:g}) must be at least 1 and in this order."
         )
     counts = {
         "budget.labels": read_section(settings, BudgetSettings).labels,

@@ -27,7 +27,7 @@ from aiida_alpot.workflows.ports import (
     held_out_name,
     increment_name,
 )
-from aiida_alpot.workflows.records import write_turn_record
+from aiida_alpot.workflows.records import is_extrapolating, write_turn_record
 from aiida_alpot.workflows.sample import SampleWorkChain
 from aiida_alpot.workflows.settings import (
     BudgetSettings,
@@ -105,7 +105,12 @@ class TurnWorkChain(WorkChain):
 
     def has_candidates(self) -> bool:
         """Return whether any sampler left the known region while labels may be spent."""
-        return "candidates" in self.ctx.samples.outputs and self.inputs.labels_left.value > 0
+        if "candidates" not in self.ctx.samples.outputs or self.inputs.labels_left.value <= 0:
+            return False
+        grades = read_section(self.inputs.settings.get_dict(), GradeSettings)
+        results = self.ctx.samples.outputs.results.values()
+        chains = [chain for node in results for chain in node.get_dict()["chains"]]
+        return is_extrapolating(chains, grades.gamma_select)
 
     def has_no_selection(self) -> bool:
         """Return whether the candidates are still to be compared."""
@@ -248,6 +253,7 @@ def select_request(
         "mode": grades.mode,
         "method": grades.method,
         "threshold": grades.gamma_select,
+        "entry": grades.gamma_entry,
         "limit": min(budget.labels_per_turn, labels_left),
         "gate": settings["gate"],
         "test_fraction": settings["test_fraction"],

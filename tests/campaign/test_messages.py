@@ -47,6 +47,11 @@ MISTAKES = {
         "gamma_select: 2",
         ["grades.gamma_select is 12", "gamma_break", "10"],
     ),
+    "entry above the threshold": (
+        "gamma_select: 2, gamma_entry: 3",
+        "gamma_select: 2",
+        ["grades.gamma_entry is 3", "gamma_select", "2"],
+    ),
     "threshold below one": (
         "gamma_select: 0.5",
         "gamma_select: 2",

@@ -141,7 +141,7 @@ def report_data():
             "potential": {"level": 8, "cutoff": 5.0},
             "label": {"calculator": {"name": "EMT"}, "level_of_theory": '{"calculator":"EMT"}'},
             "budget": {"labels": 60, "turns": 6},
-            "grades": {"gamma_select": 2.0, "gamma_break": 10.0},
+            "grades": {"gamma_entry": 1.1, "gamma_select": 2.0, "gamma_break": 10.0},
         },
         campaign_file="campaign.yaml",
         campaign_text="name: copper  # a <comment>\n",

@@ -46,6 +46,7 @@ def campaign_settings(emt_level):
             ],
             "exploration": None,
             "grades": {
+                "gamma_entry": 1.1,
                 "gamma_select": 2.0,
                 "gamma_break": 20.0,
                 "mode": "neighborhood",

@@ -22,6 +22,7 @@ def test_whole_settings_pass(campaign_settings):
         (("schema",), 2, "schema 2"),
         (("grades", "gamma_brake"), 3.0, "gamma_brake"),
         (("grades", "gamma_select"), 20.0, "gamma_select"),
+        (("grades", "gamma_entry"), 3.0, "gamma_entry"),
         (("grades", "mode"), "atoms", "mode"),
         (("budget", "labels"), 0, "budget.labels"),
         (("budget", "turns"), 0, "budget.turns"),
