@@ -35,7 +35,6 @@ from aiida_alpot.mtp.kernels.lanes import (
 )
 
 Array = np.ndarray
-_HALF = LANES // 2
 
 
 class Surroundings(NamedTuple):
@@ -89,6 +88,8 @@ class WorkSpace(NamedTuple):
     """Eight lanes for each moment."""
     rows: Array
     """Eight rows of d(dV/dr_j)/dparameter."""
+    scratch: Array
+    """Numbers on their way between vectors and scalars."""
 
 
 class Target(NamedTuple):
@@ -126,6 +127,7 @@ def make_work_space(tables, n_neighbors: int, n_species: int, size: int) -> Work
         tangent=np.zeros(n_moments * LANES),
         adjoint=np.zeros(n_moments * LANES),
         rows=np.zeros(LANES * width),
+        scratch=np.zeros(_round_up(size, LANES)),
     )
 
 
@@ -238,14 +240,14 @@ def project_on_radial_basis(tables, n_species, size, n_places, work):
     capacity = len(work.places)
     lanes = (size + LANES - 1) // LANES * LANES
     n_monomials = len(tables.monomial_parent)
-    phi = np.zeros(lanes)
+    work.scratch[:] = 0.0
     work.projected[: n_species * n_monomials * lanes] = 0.0
     for place in range(n_places):
         for k in range(size):
-            phi[k] = work.radial[k * capacity + place]
+            work.scratch[k] = work.radial[k * capacity + place]
         of_kind = work.kinds[place // LANES] * n_monomials
         for block in range(0, lanes, LANES):
-            vector = load_narrow(phi, block)
+            vector = load_narrow(work.scratch, block)
             for m in range(n_monomials):
                 at = (of_kind + m) * lanes + block
                 y = splat_narrow(work.monomials[4 * m * capacity + place])
@@ -345,37 +347,43 @@ def respond_to_radial(tables, kind, mu, block, lanes, work):
 
 
 @compiled
-def sum_one_row(lane, chosen, start, end, width, work):
-    """Write sum_b adjoint_b dM_b/dr_j over the chosen basic moments to row ``lane``."""
-    for at in range(0, width, WIDE):
-        total = splat_wide(0.0)
-        for index in range(start, end):
-            b = chosen[index]
-            weight = splat_wide(work.adjoint[b * LANES + lane])
-            total = fma(weight, load_wide(work.basics, b * width + at), total)
-        store(work.rows, lane * width + at, total)
+def sum_scalar_rows(tables, group, width, work):
+    """Write sum_b (dB_s/dM_b) dM_b/dr_j to a row for each scalar s of a group; count them."""
+    n_lanes = min(LANES, len(tables.scalar) - group * LANES)
+    for lane in range(n_lanes):
+        start = tables.scalar_first[group * LANES + lane]
+        end = tables.scalar_first[group * LANES + lane + 1]
+        for at in range(0, width, WIDE):
+            total = splat_wide(0.0)
+            for index in range(start, end):
+                b = tables.scalar_basics[index]
+                weight = splat_wide(work.adjoint[b * LANES + lane])
+                total = fma(weight, load_wide(work.basics, b * width + at), total)
+            store(work.rows, lane * width + at, total)
+    return n_lanes
 
 
 @compiled
-def sum_four_rows(lane, chosen, start, end, width, work):
-    """Do the same for four lanes at once, which shares the loads."""
-    for at in range(0, width, WIDE):
-        total0 = splat_wide(0.0)
-        total1 = splat_wide(0.0)
-        total2 = splat_wide(0.0)
-        total3 = splat_wide(0.0)
-        for index in range(start, end):
-            b = chosen[index]
-            value = load_wide(work.basics, b * width + at)
-            first = b * LANES + lane
-            total0 = fma(splat_wide(work.adjoint[first]), value, total0)
-            total1 = fma(splat_wide(work.adjoint[first + 1]), value, total1)
-            total2 = fma(splat_wide(work.adjoint[first + 2]), value, total2)
-            total3 = fma(splat_wide(work.adjoint[first + 3]), value, total3)
-        store(work.rows, lane * width + at, total0)
-        store(work.rows, (lane + 1) * width + at, total1)
-        store(work.rows, (lane + 2) * width + at, total2)
-        store(work.rows, (lane + 3) * width + at, total3)
+def sum_response_rows(tables, mu, width, work):
+    """Write sum_b H_b dM_b/dr_j to eight rows, four at once to share the loads."""
+    for lane in range(0, LANES, 4):
+        for at in range(0, width, WIDE):
+            total0 = splat_wide(0.0)
+            total1 = splat_wide(0.0)
+            total2 = splat_wide(0.0)
+            total3 = splat_wide(0.0)
+            for index in range(tables.response_first[mu], tables.response_first[mu + 1]):
+                b = tables.response_basics[index]
+                value = load_wide(work.basics, b * width + at)
+                first = b * LANES + lane
+                total0 = fma(splat_wide(work.adjoint[first]), value, total0)
+                total1 = fma(splat_wide(work.adjoint[first + 1]), value, total1)
+                total2 = fma(splat_wide(work.adjoint[first + 2]), value, total2)
+                total3 = fma(splat_wide(work.adjoint[first + 3]), value, total3)
+            store(work.rows, lane * width + at, total0)
+            store(work.rows, (lane + 1) * width + at, total1)
+            store(work.rows, (lane + 2) * width + at, total2)
+            store(work.rows, (lane + 3) * width + at, total3)
 
 
 @compiled
@@ -412,51 +420,50 @@ def add_direct_terms(tables, kind, mu, block, n_polynomials, n_places, width, wo
 
 
 @compiled
-def scatter_row(lane, parameter, atom, strain, n_places, width, surroundings, work, target):
-    """Add one row to the forces on the atom and its neighbours, and to the strain derivatives.
+def scatter_rows(n_lanes, first_row, atom, strain, n_places, width, surroundings, work, target):
+    """Add rows to the forces on the atom and its neighbours, and to the strain derivatives.
 
-    F_j = -dV/dr_j, F_i = sum_j dV/dr_j; dE/dstrain = sum_j r_j (dV/dr_j), which is symmetric.
+    F_j = -dV/dr_j, F_i = sum_j dV/dr_j; dE/dstrain = sum_j r_j (dV/dr_j), which is symmetric. The
+    rows belong to the parameters from ``first_row`` on.
     """
-    for axis in range(3):
-        at = lane * width + axis * n_places
-        to = target.first_force + axis * target.n_atoms - target.first_atom
-        total = 0.0
-        for place in range(n_places):
-            pair = work.places[place]
-            if pair >= 0:
-                g = work.rows[at + place]
-                total += g
-                target.jacobian[parameter, to + surroundings.neighbor[pair]] -= g
-        target.jacobian[parameter, to + atom] += total
     capacity = len(work.places)
-    part = np.empty(LANES)
-    for voigt in range(6):
-        if voigt < 3:
-            left, right = voigt, voigt
-        else:  # yz, xz, xy
-            left, right = (1 if voigt == 3 else 0), (1 if voigt == 5 else 2)
-        total_strain = splat_narrow(0.0)
-        for at in range(0, n_places, LANES):
-            g = load_narrow(work.rows, lane * width + right * n_places + at)
-            total_strain = fma(load_narrow(work.xyz, left * capacity + at), g, total_strain)
-        store(part, 0, total_strain)
-        for index in range(LANES):
-            target.jacobian[parameter, strain + voigt] += part[index]
+    for lane in range(n_lanes):
+        parameter = first_row + lane
+        for axis in range(3):
+            at = lane * width + axis * n_places
+            to = target.first_force + axis * target.n_atoms - target.first_atom
+            force = 0.0
+            for place in range(n_places):
+                pair = work.places[place]
+                if pair >= 0:
+                    g = work.rows[at + place]
+                    force += g
+                    target.jacobian[parameter, to + surroundings.neighbor[pair]] -= g
+            target.jacobian[parameter, to + atom] += force
+        for voigt in range(6):
+            if voigt < 3:
+                left, right = voigt, voigt
+            else:  # yz, xz, xy
+                left, right = (1 if voigt == 3 else 0), (1 if voigt == 5 else 2)
+            sums = splat_narrow(0.0)
+            for at in range(0, n_places, LANES):
+                g = load_narrow(work.rows, lane * width + right * n_places + at)
+                sums = fma(load_narrow(work.xyz, left * capacity + at), g, sums)
+            store(work.scratch, 0, sums)
+            total = 0.0
+            for index in range(LANES):
+                total += work.scratch[index]
+            target.jacobian[parameter, strain + voigt] += total
 
 
 @compiled
 def add_scalar_rows(tables, first_row, atom, strain, n_places, width, surroundings, work, target):
     """Add what an atom gives to the forces and strains of the coefficients of the scalars."""
-    n_scalars = len(tables.scalar)
-    for group in range((n_scalars + LANES - 1) // LANES):
+    for group in range(len(tables.group_first) - 1):
         differentiate_scalars(tables, group, work)
-        for lane in range(min(LANES, n_scalars - group * LANES)):
-            s = group * LANES + lane
-            start, end = tables.scalar_first[s], tables.scalar_first[s + 1]
-            sum_one_row(lane, tables.scalar_basics, start, end, width, work)
-            scatter_row(
-                lane, first_row + s, atom, strain, n_places, width, surroundings, work, target
-            )
+        n_lanes = sum_scalar_rows(tables, group, width, work)
+        row = first_row + group * LANES
+        scatter_rows(n_lanes, row, atom, strain, n_places, width, surroundings, work, target)
 
 
 @compiled
@@ -478,16 +485,13 @@ def add_radial_rows(
 ):
     """Add what an atom gives to the forces and strains of the c_t,mu,k of all k."""
     lanes = (size + LANES - 1) // LANES * LANES
-    start, end = tables.response_first[mu], tables.response_first[mu + 1]
     for block in range(0, lanes, LANES):
         respond_to_radial(tables, kind, mu, block, lanes, work)
-        sum_four_rows(0, tables.response_basics, start, end, width, work)
-        sum_four_rows(_HALF, tables.response_basics, start, end, width, work)
+        sum_response_rows(tables, mu, width, work)
         n_polynomials = min(LANES, size - block)
         add_direct_terms(tables, kind, mu, block, n_polynomials, n_places, width, work)
-        for lane in range(n_polynomials):
-            parameter = first_row + block + lane
-            scatter_row(lane, parameter, atom, strain, n_places, width, surroundings, work, target)
+        row = first_row + block
+        scatter_rows(n_polynomials, row, atom, strain, n_places, width, surroundings, work, target)
 
 
 @compiled

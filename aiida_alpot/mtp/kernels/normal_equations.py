@@ -19,8 +19,8 @@ TILE = 4
 def weigh_rows(jacobian, first_linear, linear, labels, scales, columns, weighted):
     """Write the weighted Jacobian and, in the row behind it, the weighted residuals.
 
-    Only ``columns`` of the Jacobian are taken. Its rows from ``first_linear`` on times ``linear`` are
-    the predictions; residuals are labels minus predictions. ``weighted`` must come as zeros.
+    Only ``columns`` of the Jacobian are taken. Its rows from ``first_linear`` on times ``linear``
+    are the predictions; residuals are labels minus predictions. ``weighted`` must come as zeros.
     """
     n_rows = len(jacobian)
     for place in range(len(columns)):
