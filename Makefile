@@ -4,6 +4,8 @@
 # Everything lies below this folder: .venv, and an AIIDA_PATH of its own for each target.
 
 PYTHON ?= python3
+# of pytest, such as a folder or -k; two processes, as many as the suite is timed for
+PYTEST_ARGS ?=
 VENV   := $(CURDIR)/.venv
 BIN    := $(VENV)/bin
 DEMO   := $(CURDIR)/.demo
@@ -38,7 +40,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-tests
 	@mkdir -p $(TEST)
-	AIIDA_PATH=$(TEST) PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+	AIIDA_PATH=$(TEST) PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\

@@ -27,6 +27,11 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 pytest_plugins = "aiida.tools.pytest_fixtures"
 
 
+def pytest_collection_modifyitems(items):
+    """Put campaigns and daemons first: they take longest, and two processes share the suite."""
+    items.sort(key=lambda item: (item.path.parent.name != "recipes", "daemon" not in item.keywords))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def aiida_profile(aiida_config, aiida_profile_factory):
     """A profile that a daemon can serve without any service on the machine."""
