@@ -219,7 +219,7 @@ def _check_species_have_starts(
 def _check_first_labels(campaign: Campaign, source: str) -> None:
     """Refuse a budget that the labels before the first turn would use up."""
     content = campaign.content
-    first = int((~campaign.training.labelled).sum()) if len(campaign.training) else 0
+    first = len(campaign.training) + sum(len(one) for one in campaign.test_sets.values())
     if content.start.calculator is not None:
         first += content.start.calculator.labels
     if first > content.budget.labels:
@@ -227,7 +227,7 @@ def _check_first_labels(campaign: Campaign, source: str) -> None:
             source,
             ("budget", "labels"),
             content.budget.labels,
-            f"at least {first}, which the start alone needs",
+            f"at least {first}, which start and test sets need",
         )
 
 

@@ -290,7 +290,11 @@ class FitSection(Section):
 class BudgetSection(Section):
     """What the campaign may spend."""
 
-    labels: Count = key(..., "Label calls in all, start and tests included.", "numbers from 1")
+    labels: Count = key(
+        ...,
+        "Labels in all: start, test sets, and those that were known already included.",
+        "numbers from 1",
+    )
     labels_per_turn: Count = key(10, "Label calls of one turn.", "numbers from 1")
     turns: Count = key(6, "Turns of the loop.", "numbers from 1")
 
