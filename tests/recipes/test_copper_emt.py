@@ -101,7 +101,7 @@ def test_why_names_the_origin_and_the_label_of_each_training_configuration(
         maker = orm.load_node(one["label_process"])
         assert maker.process_label == "LabelCalculation"
         assert (one["turn"] < 0) == (one["sampler"] == "given")
-        assert one["turn"] < 0 or (one["grade"] > 2 and one["chain"])
+        assert one["turn"] < 0 or (one["grade"] > 1 and one["chain"])
 
 
 def test_the_report_is_one_file_that_needs_nothing_else(finished, aiida_profile, tmp_path):
