@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +23,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_alpot.errors import (
-    InputFileError,
-    LevelOfTheoryError,
-)
+from aiida_alpot.array_files import pack_arrays, read_content, unpack_arrays, write_whole
+from aiida_alpot.errors import LevelOfTheoryError
 
 SCHEMA = 1
 Array = np.ndarray
@@ -335,27 +331,14 @@ class Configurations:
 
     def to_bytes(self) -> bytes:
         """Return the content of the ``.npz`` file: equal sets give equal bytes."""
-        buffer = io.BytesIO()
         arrays = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "level_of_theory"
+            field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)
         }
-        np.savez_compressed(
-            buffer,
-            allow_pickle=False,
-            schema=np.array(SCHEMA),
-            level_of_theory=np.array(self.level_of_theory),
-            **arrays,
-        )
-        return buffer.getvalue()
+        return pack_arrays(arrays, schema=SCHEMA)
 
     def save(self, path: str | Path) -> None:
         """Write the ``.npz`` file at ``path``, whole or not at all."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(self.to_bytes())
-        partial.replace(target)
+        write_whole(path, self.to_bytes())
 
     @classmethod
     def from_bytes(cls, content: bytes, *, source: str = "npz") -> Configurations:
@@ -366,22 +349,15 @@ class Configurations:
         InputFileError
             If the content is not such a file, is truncated, or has another schema.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise InputFileError(
-                f"{source} is not a readable .npz file of configurations ({error}). It may be "
-                "truncated: copy or write it again."
-            ) from error
-        schema = int(arrays.pop("schema", -1))
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if schema != SCHEMA or set(arrays) != expected:
-            raise InputFileError(
-                f"{source} has schema {schema}, this version reads {SCHEMA}. Write it again with "
-                "the same version of aiida-alpot."
-            )
-        arrays["level_of_theory"] = str(arrays["level_of_theory"])  # type: ignore[assignment]
+        arrays = unpack_arrays(
+            content,
+            schema=SCHEMA,
+            names=[field.name for field in dataclasses.fields(cls)],
+            source=source,
+            what="configurations",
+            remedy="copy or write it again",
+        )
+        arrays["level_of_theory"] = str(arrays["level_of_theory"])
         return cls(**arrays)
 
     @classmethod
@@ -393,11 +369,7 @@ class Configurations:
         InputFileError
             If the file is missing or not such a file.
         """
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
-        return cls.from_bytes(content, source=str(path))
+        return cls.from_bytes(read_content(path), source=str(path))
 
 
 def concatenate(sets: Sequence[Configurations]) -> Configurations:

@@ -13,16 +13,15 @@ so that gamma <= 1 interpolates, and exchanging the row for active row j multipl
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from aiida_alpot.errors import ActiveSetError, InputFileError
+from aiida_alpot.array_files import pack_arrays, read_content, unpack_arrays, write_whole
+from aiida_alpot.errors import ActiveSetError
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -169,17 +168,12 @@ class ActiveSet:
 
     def to_bytes(self) -> bytes:
         """Return the content of the ``.npz`` file: equal active sets give equal bytes."""
-        buffer = io.BytesIO()
         arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        np.savez_compressed(buffer, allow_pickle=False, schema=np.array(SCHEMA), **arrays)
-        return buffer.getvalue()
+        return pack_arrays(arrays, schema=SCHEMA)
 
     def save(self, path: str | Path) -> None:
         """Write the ``.npz`` file at ``path``, whole or not at all."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(self.to_bytes())
-        partial.replace(target)
+        write_whole(path, self.to_bytes())
 
     @classmethod
     def from_bytes(cls, content: bytes, *, source: str = "npz") -> ActiveSet:
@@ -190,20 +184,14 @@ class ActiveSet:
         InputFileError
             If the content is not such a file, is truncated, or has another schema.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise InputFileError(
-                f"{source} is not a readable .npz file of an active set ({error}). It may be "
-                "truncated: build the active set again from the training set."
-            ) from error
-        schema = int(arrays.pop("schema", -1))
-        if schema != SCHEMA or set(arrays) != {field.name for field in fields(cls)}:
-            raise InputFileError(
-                f"{source} is not an active set of schema {SCHEMA} (found schema {schema}). Build "
-                "it again from the training set with this version of aiida-alpot."
-            )
+        arrays = unpack_arrays(
+            content,
+            schema=SCHEMA,
+            names=[field.name for field in fields(cls)],
+            source=source,
+            what="an active set",
+            remedy="build the active set again from the training set",
+        )
         for name in ("mode", "method", "potential_hash"):
             arrays[name] = str(arrays[name])
         return cls(**arrays)
@@ -217,11 +205,7 @@ class ActiveSet:
         InputFileError
             If the file is missing or is not an active set.
         """
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
-        return cls.from_bytes(content, source=str(path))
+        return cls.from_bytes(read_content(path), source=str(path))
 
 
 def potential_hash(potential: MomentTensorPotential) -> str:
