@@ -6,8 +6,8 @@ Energy of a structure (Shapeev, Multiscale Model. Simul. 14, 1153 (2016))::
     E = sum_i V_i,   V_i = c_z(i) + sum_a xi_a B_a(neighbourhood of i)
 
 with B_a contractions of the moments M_mu,nu = sum_j f_mu(r_ij; z_i, z_j) rhat_ij^(x nu) and the
-radial functions f_mu(r) = scaling * sum_k c_mu,k T_k(x) (cutoff - r)^2, T_k Chebyshev polynomials of
-x = (2 r - (min_distance + cutoff)) / (cutoff - min_distance).
+radial functions f_mu(r) = scaling * sum_k c_mu,k T_k(x) (cutoff - r)^2, T_k Chebyshev polynomials
+of x = (2 r - (min_distance + cutoff)) / (cutoff - min_distance).
 """
 
 from __future__ import annotations
