@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_alpot.cli.profile import daemon_is_running
 from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -158,9 +159,9 @@ def start_daemon(profile: Profile) -> bool:
     """
     from aiida.engine.daemon.client import DaemonException, get_daemon_client
 
-    client = get_daemon_client(profile.name)
-    if client.is_daemon_running:
+    if daemon_is_running(profile):
         return False
+    client = get_daemon_client(profile.name)
     try:
         client.start_daemon(1)
     except DaemonException as error:

@@ -123,10 +123,21 @@ def _no_profile(name: str | None, known: list[str] | None = None) -> str:
 
 
 def daemon_is_running(profile: Profile) -> bool:
-    """Return whether the daemon of a profile runs."""
+    """Return whether the daemon of a profile runs.
+
+    AiiDA asks only whether there is a file with a process number, which a daemon that was killed
+    leaves behind; here the process must be there too.
+    """
+    import psutil  # type: ignore[import-untyped]
     from aiida.engine.daemon.client import get_daemon_client
 
-    return bool(get_daemon_client(profile.name).is_daemon_running)
+    number = get_daemon_client(profile.name).get_daemon_pid()
+    try:
+        return number is not None and any(
+            "verdi" in word for word in psutil.Process(number).cmdline()
+        )
+    except psutil.Error:
+        return False
 
 
 def require_daemon(profile: Profile) -> None:

@@ -93,6 +93,18 @@ def test_run_without_a_daemon_says_how_to_start_it_and_leaves_nothing_behind(hom
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_a_daemon_that_was_killed_counts_as_not_running(home, campaign_file):
+    folder = home / ".aiida" / "daemon"
+    folder.mkdir(exist_ok=True)
+    stale = next(iter(folder.glob("circus-alpot.pid")), folder / "circus-alpot.pid")
+    # a number that this very test has, as if the system had given it away again
+    stale.write_text(f"{os.getpid()}\n", encoding="utf-8")
+    try:
+        check(run_alpot(home, "run", campaign_file), 5, "not running", "daemon start")
+    finally:
+        stale.unlink()
+
+
 def test_a_code_that_does_not_exist_is_named_with_those_that_do(home, campaign_file):
     text = CAMPAIGN.replace("calculator: EMT", "calculator: EMT, code: dft@cluster")
     campaign_file.write_text(text, encoding="utf-8")
