@@ -35,9 +35,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def aiida_profile(aiida_config, aiida_profile_factory):
     """A profile that a daemon can serve without any service on the machine."""
+    from aiida_alpot.cli.installation import let_readers_and_writers_meet
+
     with aiida_profile_factory(
         aiida_config, storage_backend="core.sqlite_dos", broker_backend="core.zeromq"
     ) as profile:
+        let_readers_and_writers_meet(profile)
         profile.set_option("runner.poll.interval", 1)
         profile.set_option("logging.aiida_loglevel", "REPORT")
         profile.set_option("daemon.timeout", 60)  # seconds, for machines that are busy

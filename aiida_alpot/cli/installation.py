@@ -52,14 +52,14 @@ def ensure_profile(name: str, *, email: str) -> tuple[Profile, bool]:
         broker_backend=broker,
         broker_config=BrokerFactory(broker).get_default_config(),
     )
-    _let_readers_and_writers_meet(config.get_profile(name))
+    let_readers_and_writers_meet(config.get_profile(name))
     config.set_option("runner.poll.interval", POLL_INTERVAL, scope=name)
     config.set_default_profile(name, overwrite=False)
     config.store()
     return load_profile(name, allow_switch=True), True
 
 
-def _let_readers_and_writers_meet(profile: Profile) -> None:
+def let_readers_and_writers_meet(profile: Profile) -> None:
     """Switch the database of a profile to write-ahead logging, which stays with the file.
 
     With SQLite's default journal a process that reads, such as ``alpot watch``, can make a commit
