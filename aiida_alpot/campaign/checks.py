@@ -17,7 +17,7 @@ from typing import Any
 from aiida_alpot.campaign import calculators
 from aiida_alpot.campaign.messages import Location, dotted, missing_key, unknown_key, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, PropertyEntry, Section, StructureItem
-from aiida_alpot.errors import CampaignFileError, SettingError
+from aiida_alpot.errors import BudgetError, CampaignFileError, SettingError
 
 TEST_FIGURES = {
     "energy_rmse_meV_per_atom": ("energy", "rmse_meV_per_atom"),
@@ -230,6 +230,30 @@ def _check_budget(campaign: CampaignFile, source: str) -> None:
             budget.labels_per_turn,
             f"numbers from 1 to budget.labels, which is {budget.labels}",
         )
+    if campaign.grades.mode == "configuration":
+        _check_rank(campaign, source)
+
+
+def _check_rank(campaign: CampaignFile, source: str) -> None:
+    """Refuse a budget that can never span the row space, with one row for each label."""
+    import numpy as np
+
+    from aiida_alpot.mtp.potential import initial_potential
+    from aiida_alpot.selection.budget import check_budget
+
+    settings = campaign.potential
+    cutoff = settings.cutoff
+    untrained = initial_potential(
+        settings.level,
+        cutoff,
+        species=campaign.species,
+        min_distance=settings.min_distance or cutoff / 2,
+        rng=np.random.default_rng(0),
+    )
+    try:
+        check_budget(untrained, mode=campaign.grades.mode, labels=campaign.budget.labels)
+    except BudgetError as error:
+        raise CampaignFileError(f"{source}: budget.labels: {error}") from error
 
 
 def _check_gate(campaign: CampaignFile, source: str) -> None:

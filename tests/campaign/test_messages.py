@@ -42,6 +42,11 @@ MISTAKES = {
         "labels: 20",
         ["budget.labels_per_turn is 10", "which is 5"],
     ),
+    "budget below the rank of a potential graded by configuration": (
+        "grades: {mode: configuration, gamma_select: 2",
+        "grades: {gamma_select: 2",
+        ["budget.labels", "20 labels", "23 directions", "neighborhood"],
+    ),
     "thresholds out of order": (
         "gamma_select: 12",
         "gamma_select: 2",
