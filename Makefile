@@ -51,5 +51,9 @@ lint: $(VENV)/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx -W -b html docs docs/_build
+
 clean:
 	rm -rf $(VENV) $(DEMO) $(CURDIR)/.demo-gpaw $(TEST) report.html report-gpaw.html
