@@ -127,12 +127,7 @@ def select(
     else:
         start = empty_active_set(potential, mode=mode, method=method)
     grades = ExtrapolationGrader(potential, start).grade(candidates).per_configuration
-    largest = grades.max(initial=0.0)
-    if method == "projected":
-        # active sets of one data set are not unique: what extrapolated while sampling still does
-        known = np.isfinite(candidates.grade)
-        largest = max(largest, candidates.grade[known].max(initial=0.0))
-    if not largest > threshold:
+    if not grades.max(initial=0.0) > threshold:
         nothing = np.zeros(0, dtype=np.int64)
         return Selection(nothing, np.zeros(0), nothing, grades, start)
     if method == "parity":
