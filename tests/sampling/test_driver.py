@@ -176,6 +176,23 @@ def test_an_excursion_is_thinned_by_steps_and_by_growth_of_the_grade():
     assert result.frames.step.tolist() == [1, 5, 8]
 
 
+def test_of_a_window_of_an_excursion_the_highest_grade_is_kept():
+    grades = [1.86, 1.9, 2.75, 2.6, 1.2, 1.3, 1.25, 1.0, 1.3, 1.2]
+    result = run_script(grades, record={"gamma_select": 1.1, "every": 4, "growth": 1.5})
+    # 2 takes the place of 0; 5 that of 4, which began the next window; 8 a new excursion
+    assert result.frames.step.tolist() == [2, 5, 8]
+
+
+def test_the_largest_grade_of_a_chain_is_always_kept(rng):
+    for max_frames in (1, 3, 50):
+        for _ in range(50):
+            grades = 1.0 + rng.gamma(1.0, 0.7, size=40)
+            record = {"gamma_select": 1.1, "every": 10, "max_frames": max_frames}
+            result = run_script(grades, record=record)
+            assert result.frames.grade.max() == result.chains[0].largest_grade == grades.max()
+            assert len(result.frames) <= max_frames
+
+
 def test_of_too_many_frames_the_highest_grades_stay():
     grades = [3, 9, 4, 8, 5, 7, 6]
     result = run_script(grades, record={"every": 1, "max_frames": 3})
