@@ -76,10 +76,7 @@ class Recorder:
         breaking : bool
             Whether the frame stops its chain by its grade.
         """
-        if math.isnan(grade):
-            wanted = step % self._interval == 0
-        else:
-            wanted = self._wants(step, grade)
+        wanted = step % self._interval == 0 if math.isnan(grade) else self._wants(step, grade)
         if not (wanted or breaking):
             return False
         # results predicted by the sampling potential must not pass for labels: no calculator
