@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import ActiveSet, build_active_set
@@ -69,6 +70,8 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
         If the active set belongs to another potential.
     EmptyDataError
         If there is nothing to grade or to train on.
+    GeometryError
+        If a configuration has overlapping atoms, a position that is not finite or no volume.
     """
     if (request.active_set is None) == (not request.training):
         raise SettingError(
@@ -79,6 +82,7 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
     configurations = read_sets(folder, [request.configurations], potential.species)
     if len(configurations) == 0:
         raise EmptyDataError(f"{request.configurations} holds no configuration to grade.")
+    check_geometry(configurations)
     if request.active_set is not None:
         active_set = ActiveSet.load(file_in(folder, request.active_set))
     else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,19 @@ def test_an_unusable_geometry_is_refused(command, atoms, words, alpot, files):
     }
     check(alpot(*words_of[command]), 3, *words)
     assert not Path("out.mtp").exists()
+
+
+@pytest.mark.parametrize("job", ["evaluate", "grade"])
+def test_a_job_refuses_an_unusable_geometry_too(job, alpot, files, tmp_path):
+    write_npz("bad.npz", spoiled(positions=np.zeros((4, 3))))
+    for name in ("potential.mtp", "test.xyz"):
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    request = {"schema": 1, "job": job, "potential": "potential.mtp", "configurations": "bad.npz"}
+    if job == "grade":
+        request["training"] = ["test.xyz"]
+    Path("request.json").write_text(json.dumps(request))
+    check(alpot(job, "--request", "request.json"), 3, "overlap")
+    assert json.loads(Path("result.json").read_text())["error"]["class"] == "GeometryError"
 
 
 def test_labels_that_are_not_numbers_are_refused(alpot, tmp_path):
