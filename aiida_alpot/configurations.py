@@ -17,14 +17,16 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_alpot.array_files import pack_arrays, read_content, unpack_arrays, write_whole
+from aiida_alpot.ase_structures import Origin, arrays_of_structures, structure_at
 from aiida_alpot.errors import LevelOfTheoryError
+
+__all__ = ["Configurations", "Origin", "concatenate"]
 
 SCHEMA = 1
 Array = np.ndarray
@@ -44,20 +46,6 @@ _PER_CONFIGURATION = (
     "step",
     "grade",
 )
-
-
-class Origin(NamedTuple):
-    """Where a configuration came from.
-
-    ``turn`` is -1 and ``sampler`` empty for configurations given from outside. ``chain`` names the
-    start the sampler set out from; ``grade`` is the extrapolation grade on which it was selected.
-    """
-
-    turn: int = -1
-    sampler: str = ""
-    chain: str = ""
-    step: int = 0
-    grade: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -192,89 +180,12 @@ class Configurations:
         level_of_theory : str
             Canonical JSON, one for the whole set.
         """
-        structures = list(structures)
-        labels = [_labels_of(atoms) for atoms in structures]
-        counts = [len(atoms) for atoms in structures]
-        origins = origins if origins is not None else [_origin_of(atoms) for atoms in structures]
-        if identifiers is None:
-            identifiers = [
-                str(atoms.info.get("identifier", index)) for index, atoms in enumerate(structures)
-            ]
-
-        def join(arrays: list[Array], shape: tuple[int, ...], dtype: Any) -> Array:
-            if not arrays:
-                return np.zeros((0, *shape), dtype)
-            return np.concatenate(arrays).astype(dtype).reshape(-1, *shape)
-
-        def column(values: list[Any], shape: tuple[int, ...], dtype: Any) -> Array:
-            return np.array(values, dtype=dtype).reshape(len(structures), *shape)
-
-        masks = [
-            np.asarray(atoms.arrays.get("force_mask", np.ones(len(atoms))), dtype=bool)
-            for atoms in structures
-        ]
-        return cls(
-            numbers=join([atoms.numbers for atoms in structures], (), np.int32),
-            positions=join([atoms.positions for atoms in structures], (3,), np.float64),
-            cells=column([atoms.cell.array for atoms in structures], (3, 3), np.float64),
-            pbc=column([atoms.pbc for atoms in structures], (3,), np.bool_),
-            offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
-            energy=column([label["energy"] for label in labels], (), np.float64),
-            energy_extrapolated=column(
-                [label["energy_extrapolated"] for label in labels], (), np.float64
-            ),
-            forces=join([label["forces"] for label in labels], (3,), np.float64),
-            stress=column([label["stress"] for label in labels], (6,), np.float64),
-            magnetic_moments=join([label["magnetic_moments"] for label in labels], (), np.float64),
-            force_mask=join(masks, (), np.bool_),
-            weight=column([a.info.get("weight", 1.0) for a in structures], (), np.float64),
-            identifier=_text(identifiers),
-            turn=np.array([origin.turn for origin in origins], dtype=np.int64),
-            sampler=_text([origin.sampler for origin in origins]),
-            chain=_text([origin.chain for origin in origins]),
-            step=np.array([origin.step for origin in origins], dtype=np.int64),
-            grade=np.array([origin.grade for origin in origins], dtype=np.float64),
-            level_of_theory=level_of_theory,
-        )
+        arrays = arrays_of_structures(structures, identifiers=identifiers, origins=origins)
+        return cls(**arrays, level_of_theory=level_of_theory)
 
     def atoms(self, index: int) -> Atoms:
         """Return configuration ``index`` as Atoms, its labels in a SinglePointCalculator."""
-        rows = self.atoms_slice(index)
-        atoms = Atoms(
-            numbers=self.numbers[rows],
-            positions=self.positions[rows],
-            cell=self.cells[index],
-            pbc=self.pbc[index],
-        )
-        atoms.info["identifier"] = str(self.identifier[index])
-        if self.weight[index] != 1.0:
-            atoms.info["weight"] = float(self.weight[index])
-        if self.turn[index] >= 0:
-            for key, value in self.origin(index)._asdict().items():
-                if key != "grade" or np.isfinite(value):
-                    atoms.info[key] = value
-        if not self.force_mask[rows].all():
-            atoms.set_array("force_mask", self.force_mask[rows].copy())
-        results = self._results(index)
-        if results:
-            atoms.calc = SinglePointCalculator(atoms, **results)
-        if np.isfinite(self.energy_extrapolated[index]):
-            atoms.info["energy_extrapolated"] = float(self.energy_extrapolated[index])
-        return atoms
-
-    def _results(self, index: int) -> dict[str, Any]:
-        rows = self.atoms_slice(index)
-        results: dict[str, Any] = {}
-        if np.isfinite(self.energy[index]):
-            results["energy"] = float(self.energy[index])
-            results["free_energy"] = float(self.energy[index])
-        if np.isfinite(self.forces[rows]).any():
-            results["forces"] = self.forces[rows].copy()
-        if np.isfinite(self.stress[index]).all():
-            results["stress"] = self.stress[index].copy()
-        if np.isfinite(self.magnetic_moments[rows]).any():
-            results["magmoms"] = self.magnetic_moments[rows].copy()
-        return results
+        return structure_at(self, index)
 
     def __iter__(self) -> Iterator[Atoms]:
         return (self.atoms(index) for index in range(len(self)))
@@ -398,43 +309,3 @@ def concatenate(sets: Sequence[Configurations]) -> Configurations:
     counts = np.concatenate([one.n_atoms for one in filled])
     joined["offsets"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Configurations(**joined, level_of_theory=levels.pop() if levels else "")
-
-
-def _text(values: Sequence[str]) -> Array:
-    """Return an array of text whose width depends on the content alone."""
-    return np.array([str(value) for value in values], dtype=np.str_).reshape(len(values))
-
-
-def _origin_of(atoms: Atoms) -> Origin:
-    info = atoms.info
-    if "sampler" not in info:
-        return Origin()
-    return Origin(
-        int(info.get("turn", -1)),
-        str(info["sampler"]),
-        str(info.get("chain", "")),
-        int(info.get("step", 0)),
-        float(info.get("grade", float("nan"))),
-    )
-
-
-def _labels_of(atoms: Atoms) -> dict[str, Any]:
-    # results of another geometry are no labels of this one
-    current = atoms.calc is not None and not atoms.calc.check_state(atoms)
-    results = dict(atoms.calc.results) if current else {}
-    absent = np.full((len(atoms), 3), np.nan)
-    energy = results.get("energy", np.nan)
-    free_energy = results.get("free_energy", energy)
-    extrapolated = atoms.info.get("energy_extrapolated", np.nan)
-    if free_energy != energy:
-        extrapolated = energy
-    stress = results.get("stress", np.full(6, np.nan))
-    if np.shape(stress) == (3, 3):
-        stress = np.asarray(stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-    return {
-        "energy": np.nan if free_energy is None else free_energy,
-        "energy_extrapolated": np.nan if extrapolated is None else extrapolated,
-        "forces": np.asarray(results.get("forces", absent)),
-        "stress": stress,
-        "magnetic_moments": np.asarray(results.get("magmoms", np.full(len(atoms), np.nan))),
-    }

@@ -15,6 +15,7 @@ PACKAGE = Path(aiida_alpot.__file__).parent
 FLOORS = {
     "errors": 0,
     "array_files": 0,
+    "ase_structures": 0,
     "configurations": 0,
     "configuration_checks": 0,
     "level_of_theory": 2,
