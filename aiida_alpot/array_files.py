@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Files of named arrays: deterministic, versioned, written whole or not at all, never unpickled."""
+"""Files of named arrays: deterministic, versioned, never unpickled."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,25 +56,3 @@ def unpack_arrays(
             "with this version of aiida-alpot."
         )
     return arrays
-
-
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write ``content`` at ``path``, whole or not at all."""
-    target = Path(path)
-    partial = target.with_name(target.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(target)
-
-
-def read_content(path: str | Path) -> bytes:
-    """Return the bytes at ``path``.
-
-    Raises
-    ------
-    InputFileError
-        If the file is missing or cannot be read.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from aiida_alpot.array_files import pack_arrays, read_content, unpack_arrays, write_whole
+from aiida_alpot.array_files import pack_arrays, unpack_arrays
 from aiida_alpot.ase_structures import Origin, arrays_of_structures, structure_at
 from aiida_alpot.errors import LevelOfTheoryError
+from aiida_alpot.whole_files import read_content, write_whole
 
 __all__ = ["Configurations", "Origin", "concatenate"]
 

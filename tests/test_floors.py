@@ -14,6 +14,7 @@ PACKAGE = Path(aiida_alpot.__file__).parent
 
 FLOORS = {
     "errors": 0,
+    "whole_files": 0,
     "array_files": 0,
     "ase_structures": 0,
     "configurations": 0,

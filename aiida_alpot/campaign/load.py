@@ -25,7 +25,7 @@ from aiida_alpot.campaign.structures import (
     identifiers_of,
     named_configurations,
 )
-from aiida_alpot.campaign.yaml_file import parse_yaml
+from aiida_alpot.campaign.yaml_file import parse_yaml, read_yaml_text
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
@@ -95,7 +95,7 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
         If a file of structures cannot be read or holds what cannot be used.
     """
     path = Path(path)
-    text = _read_text(path)
+    text = read_yaml_text(path)
     content = _validated(parse_yaml(text, source=str(path)), str(path))
     check_campaign(content, str(path))
     if machines is None and content.machines is not None:
@@ -126,15 +126,6 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     _check_first_labels(campaign, str(path))
     _check_codes(campaign, str(path))
     return campaign
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CampaignFileError(f"Cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CampaignFileError(f"{path} is not a text file in UTF-8.") from error
 
 
 def _validated(keys: dict[str, Any], source: str) -> CampaignFile:

@@ -77,14 +77,23 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     CampaignFileError
         If the file cannot be read, is not YAML, has a key twice, or is not a mapping of keys.
     """
-    path = Path(path)
+    return parse_yaml(read_yaml_text(path), source=str(path))
+
+
+def read_yaml_text(path: str | Path) -> str:
+    """Return the text of the file at ``path``, as it was written.
+
+    Raises
+    ------
+    CampaignFileError
+        If the file cannot be read or is no text in UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise CampaignFileError(f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise CampaignFileError(f"{path} is not a text file in UTF-8.") from error
-    return parse_yaml(text, source=str(path))
 
 
 def parse_yaml(text: str, *, source: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from aiida_alpot.errors import InputFileError, SettingError
+from aiida_alpot.errors import SettingError
 
 if TYPE_CHECKING:
     from aiida_alpot.configurations import Configurations
@@ -126,14 +126,9 @@ def read_usable(paths: Sequence[Path], species: Sequence[str] | None = None) -> 
 def write_json(content: Any, path: Path) -> None:
     """Write plain JSON, whole or not at all; NaN becomes null."""
     from aiida_alpot.jobs.requests import to_plain_json
+    from aiida_alpot.whole_files import write_text
 
-    text = json.dumps(to_plain_json(content), indent=1, allow_nan=False) + "\n"
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+    write_text(path, json.dumps(to_plain_json(content), indent=1, allow_nan=False) + "\n")
 
 
 def parse_settings(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:

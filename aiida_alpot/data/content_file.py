@@ -15,7 +15,7 @@ from typing import IO, Any, ClassVar
 from aiida.common import exceptions
 from aiida.orm import SinglefileData
 
-from aiida_alpot.errors import InputFileError
+from aiida_alpot.whole_files import read_content
 
 
 class ContentFileData(SinglefileData):
@@ -38,10 +38,7 @@ class ContentFileData(SinglefileData):
         InputFileError
             If the file cannot be read or is of another kind.
         """
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
+        content = read_content(path)
         node = cls()
         node._set_content(content, source=str(path))
         return node

@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_alpot.array_files import pack_arrays, read_content, unpack_arrays, write_whole
+from aiida_alpot.array_files import pack_arrays, unpack_arrays
 from aiida_alpot.errors import ActiveSetError
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.whole_files import read_content, write_whole
 
 Array = np.ndarray
 SCHEMA = 1

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aiida_alpot.errors import InputFileError, SettingError
+from aiida_alpot.whole_files import read_content, write_whole
 
 SCHEMA = 1
 REQUEST_FILE = "request.json"
@@ -84,12 +85,10 @@ def read_request(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(
-            path.read_text(encoding="utf-8"),
+            read_content(path).decode("utf-8"),
             object_pairs_hook=_without_repeated_keys,
             parse_constant=_refuse_constant,
         )
-    except OSError as error:
-        raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise InputFileError(f"{path} is not valid JSON ({error}).") from error
     if not isinstance(content, dict):
@@ -117,11 +116,8 @@ def file_in(folder: Path, name: str) -> Path:
 
 def write_result(folder: Path, content: Mapping[str, Any]) -> None:
     """Write ``result.json``, whole or not at all; NaN becomes null."""
-    target = folder / RESULT_FILE
-    partial = target.with_name(target.name + ".partial")
     text = json.dumps(to_plain_json(content), indent=1, sort_keys=True, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(target)
+    write_whole(folder / RESULT_FILE, f"{text}\n".encode())
 
 
 def to_plain_json(value: Any) -> Any:

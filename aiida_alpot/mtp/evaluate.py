@@ -328,6 +328,6 @@ def _require_finite(results: Array, configurations: Configurations) -> None:
     if not np.isfinite(results).all():
         index = int(np.argmin(np.isfinite(results)))
         raise GeometryError(
-            f"The forces in configuration {index} ({configurations.identifier[index]!s}) are not "
-            "finite: atoms coincide. Repair the structure or leave it out."
+            f"The forces in configuration {configurations.describe(index)} are not finite: atoms "
+            "coincide. Repair the structure or leave it out."
         )

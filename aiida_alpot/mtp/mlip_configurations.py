@@ -24,6 +24,7 @@ from ase.data import atomic_numbers
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import InputFileError, LabelError, SpeciesError
+from aiida_alpot.whole_files import read_text
 
 Array = np.ndarray
 _STRESS_ORDER = ("xx", "yy", "zz", "yz", "xz", "xy")
@@ -52,12 +53,7 @@ def read_cfg(path: str | Path, species: Sequence[str] | None = None) -> Configur
     SpeciesError
         If a type has no name in ``species``.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputFileError(f"{path} is not a text file. Give an MLIP .cfg file.") from error
+    text = read_text(path, wanted="an MLIP .cfg file")
     reader = _Reader(text, str(path), species)
     structures = list(reader.structures())
     return Configurations.from_atoms(structures, level_of_theory=reader.level_of_theory)

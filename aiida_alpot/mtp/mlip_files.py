@@ -19,6 +19,7 @@ from ase.data import atomic_numbers
 from aiida_alpot.errors import InputFileError, SpeciesError
 from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.whole_files import read_text, write_text
 
 Array = np.ndarray
 RADIAL_BASIS_TYPE = "RBChebyshev"
@@ -47,15 +48,7 @@ def read_potential(
     SpeciesError
         If ``species`` has not one name for each type, or contradicts what the file records.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputFileError(f"Cannot read {path}: {error.strerror}.") from error
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputFileError(f"{path} is not a text file. Give a potential (.mtp).") from error
+    text = read_text(path, wanted="a potential (.mtp)")
     return parse_potential(text, source=str(path), species=species, allow_untrained=allow_untrained)
 
 
@@ -105,13 +98,7 @@ def write_potential(potential: MomentTensorPotential, path: str | Path) -> None:
     InputFileError
         If the file cannot be written.
     """
-    target = Path(path)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_text(dump_potential(potential), encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+    write_text(path, dump_potential(potential))
 
 
 def dump_potential(potential: MomentTensorPotential) -> str:

@@ -31,16 +31,10 @@ def command(*, campaign: str | None, output: Path, profile: str | None) -> None:
     it is.
     """
     from aiida_alpot.cli.profile import find_campaign, open_profile
-    from aiida_alpot.errors import InputFileError
     from aiida_alpot.reports.html import render_report
     from aiida_alpot.reports.report_data import read_report_data
+    from aiida_alpot.whole_files import write_text
 
     open_profile(profile)
-    text = render_report(read_report_data(find_campaign(campaign)))
-    partial = output.with_name(output.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
-    except OSError as error:
-        raise InputFileError(f"Cannot write {output}: {error.strerror}.") from error
+    write_text(output, render_report(read_report_data(find_campaign(campaign))))
     click.echo(f"Report written to {output}")

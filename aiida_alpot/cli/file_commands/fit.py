@@ -155,11 +155,11 @@ def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:
 
 def _keep(job: JobFolder, output: Path) -> None:
     """Move the potential to where it was asked for, whole or not at all."""
+    from aiida_alpot.whole_files import write_whole
+
     written = job.path / "potential.mtp"
     if written.is_file():
-        partial = output.with_name(output.name + ".partial")
-        shutil.copyfile(written, partial)
-        partial.replace(output)
+        write_whole(output, written.read_bytes())
 
 
 def _tell(result: dict[str, Any], test: dict[str, Any] | None, output: Path) -> None:
