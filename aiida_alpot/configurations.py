@@ -16,20 +16,17 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
 
-from aiida_alpot.array_files import pack_arrays, unpack_arrays
+from aiida_alpot.array_files import ArrayFile
 from aiida_alpot.ase_structures import Origin, arrays_of_structures, structure_at
 from aiida_alpot.errors import LevelOfTheoryError
-from aiida_alpot.whole_files import read_content, write_whole
 
 __all__ = ["Configurations", "Origin", "concatenate"]
 
-SCHEMA = 1
 Array = np.ndarray
 
 _PER_ATOM = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
@@ -50,7 +47,7 @@ _PER_CONFIGURATION = (
 
 
 @dataclass(frozen=True)
-class Configurations:
+class Configurations(ArrayFile):
     """Configurations as flat arrays; see the module for conventions.
 
     Parameters
@@ -86,6 +83,10 @@ class Configurations:
     level_of_theory : str
         Canonical JSON of what decides the values of the labels; empty when unlabelled.
     """
+
+    TEXTS: ClassVar[tuple[str, ...]] = ("level_of_theory",)
+    CONTENT: ClassVar[str] = "configurations"
+    REMEDY: ClassVar[str] = "copy or write it again"
 
     numbers: Array
     positions: Array
@@ -240,48 +241,6 @@ class Configurations:
     def describe(self, index: int) -> str:
         """Return how messages name configuration ``index``: its place and its identifier."""
         return f"{index} ({self.identifier[index]!s})"
-
-    def to_bytes(self) -> bytes:
-        """Return the content of the ``.npz`` file: equal sets give equal bytes."""
-        arrays = {
-            field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)
-        }
-        return pack_arrays(arrays, schema=SCHEMA)
-
-    def save(self, path: str | Path) -> None:
-        """Write the ``.npz`` file at ``path``, whole or not at all."""
-        write_whole(path, self.to_bytes())
-
-    @classmethod
-    def from_bytes(cls, content: bytes, *, source: str = "npz") -> Configurations:
-        """Read what :meth:`to_bytes` gave; ``source`` names it in messages.
-
-        Raises
-        ------
-        InputFileError
-            If the content is not such a file, is truncated, or has another schema.
-        """
-        arrays = unpack_arrays(
-            content,
-            schema=SCHEMA,
-            names=[field.name for field in dataclasses.fields(cls)],
-            source=source,
-            what="configurations",
-            remedy="copy or write it again",
-        )
-        arrays["level_of_theory"] = str(arrays["level_of_theory"])
-        return cls(**arrays)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Configurations:
-        """Read the ``.npz`` file at ``path``.
-
-        Raises
-        ------
-        InputFileError
-            If the file is missing or not such a file.
-        """
-        return cls.from_bytes(read_content(path), source=str(path))
 
 
 def concatenate(sets: Sequence[Configurations]) -> Configurations:

@@ -13,20 +13,17 @@ so that gamma <= 1 interpolates, and exchanging the row for active row j multipl
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from aiida_alpot.array_files import pack_arrays, unpack_arrays
+from aiida_alpot.array_files import ArrayFile
 from aiida_alpot.errors import ActiveSetError
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.whole_files import read_content, write_whole
 
 Array = np.ndarray
-SCHEMA = 1
 
 
 class RowOrigin(NamedTuple):
@@ -41,7 +38,7 @@ class RowOrigin(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ActiveSet:
+class ActiveSet(ArrayFile):
     """Active rows of a potential with their inverse; see the module for the symbols.
 
     Parameters
@@ -63,6 +60,10 @@ class ActiveSet:
     potential_hash : str
         :func:`potential_hash` of the potential the rows were computed with.
     """
+
+    TEXTS: ClassVar[tuple[str, ...]] = ("mode", "method", "potential_hash")
+    CONTENT: ClassVar[str] = "an active set"
+    REMEDY: ClassVar[str] = "build the active set again from the training set"
 
     rows: Array
     inverse: Array
@@ -166,47 +167,6 @@ class ActiveSet:
                 f"{self.potential_hash[:12]}, the potential is {found[:12]}). Build it again from "
                 "the training set, or give the potential that belongs to it."
             )
-
-    def to_bytes(self) -> bytes:
-        """Return the content of the ``.npz`` file: equal active sets give equal bytes."""
-        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        return pack_arrays(arrays, schema=SCHEMA)
-
-    def save(self, path: str | Path) -> None:
-        """Write the ``.npz`` file at ``path``, whole or not at all."""
-        write_whole(path, self.to_bytes())
-
-    @classmethod
-    def from_bytes(cls, content: bytes, *, source: str = "npz") -> ActiveSet:
-        """Read what :meth:`to_bytes` gave; ``source`` names it in messages.
-
-        Raises
-        ------
-        InputFileError
-            If the content is not such a file, is truncated, or has another schema.
-        """
-        arrays = unpack_arrays(
-            content,
-            schema=SCHEMA,
-            names=[field.name for field in fields(cls)],
-            source=source,
-            what="an active set",
-            remedy="build the active set again from the training set",
-        )
-        for name in ("mode", "method", "potential_hash"):
-            arrays[name] = str(arrays[name])
-        return cls(**arrays)
-
-    @classmethod
-    def load(cls, path: str | Path) -> ActiveSet:
-        """Read the ``.npz`` file at ``path``.
-
-        Raises
-        ------
-        InputFileError
-            If the file is missing or is not an active set.
-        """
-        return cls.from_bytes(read_content(path), source=str(path))
 
 
 def potential_hash(potential: MomentTensorPotential) -> str:
