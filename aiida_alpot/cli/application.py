@@ -29,12 +29,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": (
         f"{_CAMPAIGN}.init",
         "Set up an AiiDA profile, a computer and the codes.",
-        "Campaigns",
+        _ABOUT_CAMPAIGNS,
     ),
     "doctor": (
         f"{_CAMPAIGN}.doctor",
         "Check profile, daemon and codes; name remedies.",
-        "Campaigns",
+        _ABOUT_CAMPAIGNS,
     ),
     "run": (f"{_CAMPAIGN}.run", "Submit a campaign file and watch it.", _ABOUT_CAMPAIGNS),
     "submit": (f"{_CAMPAIGN}.submit", "Submit a campaign file and return.", _ABOUT_CAMPAIGNS),
@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": (
         f"{_CAMPAIGN}.export",
         "Write potential, labels and provenance as files.",
-        "Campaigns",
+        _ABOUT_CAMPAIGNS,
     ),
     "why": (
         f"{_CAMPAIGN}.why",

@@ -39,6 +39,42 @@ def writable(context: click.Context, parameter: click.Parameter, value: Any) -> 
     return value
 
 
+def several_files_option(flag: str, **settings: Any) -> Any:
+    """Return an option for a data set in one file or several."""
+    return click.option(
+        flag,
+        cls=SeveralValues,
+        type=FILE,
+        callback=existing,
+        metavar="CONFIGS...",
+        **settings,
+    )
+
+
+def settings_option(flag: str, name: str, **settings: Any) -> Any:
+    """Return an option for settings in the form KEY=VALUE."""
+    return click.option(
+        flag,
+        name,
+        cls=SeveralValues,
+        accepts=lambda word: "=" in word,
+        metavar="KEY=VALUE...",
+        **settings,
+    )
+
+
+def _output_option(**settings: Any) -> Any:
+    return click.option(
+        "-o",
+        "--output",
+        type=FILE,
+        callback=writable,
+        metavar="FILE",
+        help="File to write.",
+        **settings,
+    )
+
+
 potential_argument = click.argument("potential", type=FILE, callback=existing)
 configurations_argument = click.argument("configurations", type=FILE, callback=existing)
 
@@ -49,27 +85,11 @@ species_option = click.option(
     metavar="Nb Mo ...",
     help="Order of the types in an MLIP file, which names none; needed unless it records them.",
 )
-training_option = click.option(
-    "--training",
-    cls=SeveralValues,
-    type=FILE,
-    required=True,
-    callback=existing,
-    metavar="CONFIGS...",
-    help="Training set, in one file or several.",
+training_option = several_files_option(
+    "--training", required=True, help="Training set, in one file or several."
 )
-output_option = click.option(
-    "-o", "--output", type=FILE, callback=writable, metavar="FILE", help="File to write."
-)
-required_output_option = click.option(
-    "-o",
-    "--output",
-    type=FILE,
-    required=True,
-    callback=writable,
-    metavar="FILE",
-    help="File to write.",
-)
+output_option = _output_option()
+required_output_option = _output_option(required=True)
 json_option = click.option(
     "--json", "json_file", type=FILE, callback=writable, metavar="FILE", help="Figures as JSON."
 )
@@ -93,11 +113,4 @@ seed_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads to use."
 )
-set_option = click.option(
-    "--set",
-    "settings",
-    cls=SeveralValues,
-    accepts=lambda word: "=" in word,
-    metavar="KEY=VALUE...",
-    help="Settings, values as in a campaign file.",
-)
+set_option = settings_option("--set", "settings", help="Settings, values as in a campaign file.")

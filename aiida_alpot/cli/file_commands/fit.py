@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_alpot.cli.file_commands.evaluate import error_lines
-from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
+from aiida_alpot.cli.job_command import JobCommand, set_threads
 from aiida_alpot.cli.options import (
     FILE,
     existing,
     json_option,
     required_output_option,
     seed_option,
+    several_files_option,
     species_option,
     threads_option,
     training_option,
@@ -43,14 +44,7 @@ FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_par
     metavar="POTENTIAL",
     help="Go on from this potential, of the same or a lower level.",
 )
-@click.option(
-    "--test",
-    cls=SeveralValues,
-    type=FILE,
-    callback=existing,
-    metavar="CONFIGS...",
-    help="Test set, which is never trained on.",
-)
+@several_files_option("--test", help="Test set, which is never trained on.")
 @click.option("--energy-weight", default=1.0, show_default=True)
 @click.option("--force-weight", default=0.01, show_default=True)
 @click.option("--stress-weight", default=0.001, show_default=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
+from aiida_alpot.cli.job_command import JobCommand, set_threads
 from aiida_alpot.cli.options import (
     FILE,
     existing,
@@ -16,6 +16,7 @@ from aiida_alpot.cli.options import (
     potential_argument,
     seed_option,
     set_option,
+    settings_option,
     species_option,
     threads_option,
 )
@@ -30,14 +31,7 @@ from aiida_alpot.cli.options import (
 @set_option
 @click.option("--structure", metavar="NAME", help="Which structure; the first one if absent.")
 @click.option("--reference", metavar="NAME", help="Calculator to compare with, such as EMT.")
-@click.option(
-    "--reference-set",
-    "reference_settings",
-    cls=SeveralValues,
-    accepts=lambda word: "=" in word,
-    metavar="KEY=VALUE...",
-    help="Settings of the reference.",
-)
+@settings_option("--reference-set", "reference_settings", help="Settings of the reference.")
 @species_option
 @seed_option
 @threads_option

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
+from aiida_alpot.cli.job_command import JobCommand, set_threads
 from aiida_alpot.cli.options import (
     FILE,
     existing,
@@ -17,6 +17,7 @@ from aiida_alpot.cli.options import (
     required_output_option,
     seed_option,
     set_option,
+    several_files_option,
     species_option,
     threads_option,
 )
@@ -33,12 +34,8 @@ from aiida_alpot.cli.options import (
     help="Kind of sampler, as in a campaign file.",
 )
 @set_option
-@click.option(
+@several_files_option(
     "--training",
-    cls=SeveralValues,
-    type=FILE,
-    callback=existing,
-    metavar="CONFIGS...",
     help="Training set, by which frames are graded; without one nothing is graded.",
 )
 @species_option
