@@ -67,12 +67,10 @@ def outcome_lines(outcome: Outcome) -> list[str]:
         rows.append(_row(figure))
     lines = ["", *_aligned(rows), ""]
     lines += [f"Failed: {failure}" for failure in outcome.failures]
-    targets = [figure for figure in outcome.figures if figure.target is not None]
-    if targets:
-        met = sum(bool(figure.met) for figure in targets)
-        missed = [figure for figure in targets if figure.met_before is False]
+    if outcome.targets:
         lines.append(
-            f"{met} of {len(targets)} targets met; the start alone misses {len(missed)} of them."
+            f"{outcome.n_met} of {len(outcome.targets)} targets met; the start alone misses "
+            f"{outcome.n_missed_before} of them."
         )
     return lines
 
@@ -93,9 +91,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _shown(figure: Figure, value: float | None) -> str:
     if value is None:
         return "-"
-    if figure.reference is None:
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"{value:.6g} ({value - figure.reference:+.2g})"
+    number, deviation = figure.shown(value)
+    return f"{number} ({deviation})" if deviation else number
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

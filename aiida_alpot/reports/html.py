@@ -75,10 +75,10 @@ def _header(data: ReportData) -> str:
 
 def _verdict(data: ReportData) -> str:
     verdict = data.progress.verdict
-    targets = [figure for figure in data.outcome.figures if figure.target is not None]
-    missed = sum(not figure.met for figure in targets)
+    n_targets = len(data.outcome.targets)
+    missed = n_targets - data.outcome.n_met
     if data.progress.is_finished and missed:
-        return f"{verdict}; {missed} of {len(targets)} targets missed"
+        return f"{verdict}; {missed} of {n_targets} targets missed"
     return verdict
 
 
@@ -101,13 +101,10 @@ def _outcome(data: ReportData) -> str:
             subject = figure.subject
             rows.append(f"<tr class='group'><th colspan='6'>{escape(subject)}</th></tr>")
         rows.append(_figure_row(figure))
-    targets = [figure for figure in outcome.figures if figure.target is not None]
-    met = sum(bool(figure.met) for figure in targets)
-    missed = sum(figure.met_before is False for figure in targets)
     said = (
-        f"<p>{met} of {len(targets)} targets met; the potential of the start alone misses "
-        f"{missed} of them.</p>"
-        if targets
+        f"<p>{outcome.n_met} of {len(outcome.targets)} targets met; the potential of the start "
+        f"alone misses {outcome.n_missed_before} of them.</p>"
+        if outcome.targets
         else ""
     )
     failures = "".join(f"<p class='bad-text'>Failed: {escape(one)}</p>" for one in outcome.failures)
@@ -135,9 +132,8 @@ def _figure_row(figure: Figure) -> str:
 def _value(figure: Figure, value: float | None) -> str:
     if value is None:
         return "–"
-    if figure.reference is None:
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"{value:.6g} <span class='unit'>({value - figure.reference:+.2g})</span>"
+    number, deviation = figure.shown(value)
+    return f"{number} <span class='unit'>({deviation})</span>" if deviation else number
 
 
 def _pretty(text: str) -> str:

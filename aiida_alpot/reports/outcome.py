@@ -86,6 +86,12 @@ class Figure:
             return None
         return value - self.reference if self.reference is not None else value
 
+    def shown(self, value: float) -> tuple[str, str]:
+        """Return a value as text, and its deviation from the reference, empty without one."""
+        if self.reference is None:
+            return (f"{value:.4g}" if isinstance(value, float) else str(value)), ""
+        return f"{value:.6g}", f"{value - self.reference:+.2g}"
+
     def _meets(self, value: float | None) -> bool | None:
         if self.target is None:
             return None
@@ -99,6 +105,21 @@ class Outcome:
 
     figures: tuple[Figure, ...]
     failures: tuple[str, ...]
+
+    @property
+    def targets(self) -> list[Figure]:
+        """Figures that have a target."""
+        return [figure for figure in self.figures if figure.target is not None]
+
+    @property
+    def n_met(self) -> int:
+        """Number of targets that are met at the end."""
+        return sum(bool(figure.met) for figure in self.targets)
+
+    @property
+    def n_missed_before(self) -> int:
+        """Number of targets that the potential of the start alone was seen to miss."""
+        return sum(figure.met_before is False for figure in self.targets)
 
     @property
     def targets_met(self) -> bool:
