@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
@@ -63,6 +64,9 @@ STRUCTURES: dict[str, Callable[[], Atoms]] = {
     function.__name__: function
     for function in (fcc_rattled, slab_mixed_pbc, triclinic_binary, small_ternary, cluster, wire)
 }
+
+
+every_structure = pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
 
 
 def species_of(atoms: Atoms) -> list[str]:

@@ -23,7 +23,13 @@ from aiida_alpot.grading import build_active_set
 from aiida_alpot.mtp import MTP, energy_rows, initial_potential, write_potential
 from aiida_alpot.mtp.evaluate import evaluate
 
-from .builders import STRUCTURES, fcc_rattled, random_potential, slab_mixed_pbc, triclinic_binary
+from .builders import (
+    every_structure,
+    fcc_rattled,
+    random_potential,
+    slab_mixed_pbc,
+    triclinic_binary,
+)
 
 
 def copper(repeat: int = 2) -> Atoms:
@@ -58,7 +64,7 @@ def copper_potential():
     return potential.with_parameters(np.concatenate([potential.parameters[:n_radial], linear]))
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
+@every_structure
 def test_results_are_those_of_the_engine(structure):
     potential = random_potential(10, structure)
     expected = evaluate(potential, Configurations.from_atoms([structure]))
@@ -74,7 +80,7 @@ def test_results_are_those_of_the_engine(structure):
             structure.get_stress()
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
+@every_structure
 @pytest.mark.parametrize("deforms", [False, True])
 def test_results_do_not_depend_on_the_age_of_the_list(structure, deforms):
     """Along a walk of small steps: a used list, a list for each step, a list with no skin."""

@@ -17,8 +17,8 @@ from aiida_alpot.mtp.potential import MomentTensorPotential
 
 from .builders import (
     CUTOFF,
-    STRUCTURES,
     central_difference,
+    every_structure,
     fcc_rattled,
     random_potential,
     slab_mixed_pbc,
@@ -26,7 +26,6 @@ from .builders import (
     triclinic_binary,
 )
 
-every_structure = pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 

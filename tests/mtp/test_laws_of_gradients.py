@@ -11,16 +11,14 @@ from aiida_alpot.mtp.evaluate import energy_rows, evaluate
 from aiida_alpot.mtp.gradient import loss_gradient
 
 from .builders import (
-    STRUCTURES,
     central_difference,
+    every_structure,
     fcc_rattled,
     random_potential,
     slab_mixed_pbc,
     small_ternary,
     triclinic_binary,
 )
-
-every_structure = pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
 
 
 def assert_gradients(potential, configurations, columns):

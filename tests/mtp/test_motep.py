@@ -13,7 +13,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.mlip_files import write_potential
 
-from .builders import STRUCTURES, random_potential, triclinic_binary
+from .builders import every_structure, random_potential, triclinic_binary
 
 
 def assert_equal_to_motep(potential, atoms, path, engine):
@@ -31,7 +31,7 @@ def assert_equal_to_motep(potential, atoms, path, engine):
         np.testing.assert_allclose(result.stress[0], atoms.get_stress(), atol=1e-9 * scale)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
+@every_structure
 @pytest.mark.parametrize("level", [2, 8, 16])
 def test_results_equal_motep(structure, level, tmp_path):
     potential = random_potential(level, structure)

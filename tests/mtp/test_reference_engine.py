@@ -10,7 +10,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp.evaluate import energy_rows, evaluate
 from aiida_alpot.mtp.gradient import loss_gradient
 
-from .builders import STRUCTURES, random_potential, small_ternary, triclinic_binary
+from .builders import every_structure, random_potential, small_ternary, triclinic_binary
 from .reference_mtp import evaluate_reference, parameter_gradients, reference_of
 
 
@@ -25,7 +25,7 @@ def arguments_of(potential, atoms):
     )
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, indirect=True)
+@every_structure
 @pytest.mark.parametrize("level", [2, 8, 12])
 def test_results_equal_the_oracle(structure, level):
     potential = random_potential(level, structure, seed=level)
