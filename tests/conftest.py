@@ -8,6 +8,7 @@ shared between tests.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -162,6 +163,20 @@ def labelled_with_emt(structures):
 
 
 @pytest.fixture(scope="session")
+def run_job():
+    """Run the job of a request in a folder; returns what ``result.json`` holds then."""
+    from aiida_alpot.jobs.run import run_request
+
+    def run(folder, **keys):
+        request = json.dumps({"schema": 1, **keys})
+        (folder / "request.json").write_text(request, encoding="utf-8")
+        run_request(folder)
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def emt_level():
     """Level of theory of EMT as the label jobs write it."""
     from aiida_alpot.level_of_theory import level_of_theory
@@ -193,6 +208,12 @@ def make_potential():
         return with_generic_coefficients(initial)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def potential(make_potential):
+    """One of them, for copper."""
+    return make_potential(8)
 
 
 @pytest.fixture(scope="session")

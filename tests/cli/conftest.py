@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -23,6 +25,18 @@ def alpot(tmp_path, monkeypatch):
 
     def run(*words):
         return CliRunner().invoke(main, [str(word) for word in words])
+
+    return run
+
+
+@pytest.fixture
+def figures_of(alpot, tmp_path):
+    """Run ``alpot`` where it must succeed; returns the figures that it writes as JSON."""
+
+    def run(*words):
+        result = alpot(*words, "--json", "figures.json")
+        assert result.exit_code == 0, result.output
+        return json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
 
     return run
 

@@ -51,8 +51,8 @@ def test_fit_writes_a_potential_that_records_its_species_and_reports_errors(fitt
     assert figures["training"]["energy"]["rmse_meV_per_atom"] < 10
 
 
-def test_fit_goes_on_from_a_potential_and_keeps_its_form(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_fit_goes_on_from_a_potential_and_keeps_its_form(fitted, files, figures_of, tmp_path):
+    figures = figures_of(
         "fit",
         "--training",
         files / "labelled.xyz",
@@ -62,17 +62,11 @@ def test_fit_goes_on_from_a_potential_and_keeps_its_form(fitted, files, alpot, t
         2,
         "-o",
         "next.mtp",
-        "--json",
-        "next.json",
     )
-    assert result.exit_code == 0, result.output
     before, after = read_potential(fitted / "cu.mtp"), read_potential(tmp_path / "next.mtp")
     assert (after.level, after.cutoff, after.min_distance) == (4, 4.5, before.min_distance)
-    loss = [
-        json.loads(path.read_text())["loss"]
-        for path in (fitted / "fit.json", tmp_path / "next.json")
-    ]
-    assert loss[1] <= loss[0] * (1 + 1e-9)
+    loss = json.loads((fitted / "fit.json").read_text())["loss"]
+    assert figures["loss"] <= loss * (1 + 1e-9)
 
 
 def test_an_interrupted_fit_leaves_its_best_potential(files, alpot, tmp_path, monkeypatch):
@@ -92,20 +86,10 @@ def test_an_interrupted_fit_leaves_its_best_potential(files, alpot, tmp_path, mo
     assert read_potential(tmp_path / "cu.mtp").species == ("Cu",)
 
 
-def test_evaluate_gives_errors_and_predictions(fitted, files, alpot, tmp_path):
-    result = alpot(
-        "evaluate",
-        fitted / "cu.mtp",
-        files / "test.xyz",
-        "--species",
-        "Cu",
-        "-o",
-        "out.xyz",
-        "--json",
-        "out.json",
+def test_evaluate_gives_errors_and_predictions(fitted, files, figures_of, tmp_path):
+    errors = figures_of(
+        "evaluate", fitted / "cu.mtp", files / "test.xyz", "--species", "Cu", "-o", "out.xyz"
     )
-    assert result.exit_code == 0, result.output
-    errors = json.loads((tmp_path / "out.json").read_text())
     check_errors(errors)
     labels, predicted = (
         read_configurations(files / "test.xyz"),
@@ -118,9 +102,8 @@ def test_evaluate_gives_errors_and_predictions(fitted, files, alpot, tmp_path):
     assert np.isfinite(predicted.stress).all()
 
 
-def test_evaluate_without_labels_gives_null(fitted, files, alpot, tmp_path):
-    alpot("evaluate", fitted / "cu.mtp", files / "bare.xyz", "--json", "out.json")
-    errors = json.loads((tmp_path / "out.json").read_text())
+def test_evaluate_without_labels_gives_null(fitted, files, figures_of):
+    errors = figures_of("evaluate", fitted / "cu.mtp", files / "bare.xyz")
     assert errors["energy"]["rmse_meV_per_atom"] is None
     assert errors["n_configurations"] == 6
 
@@ -130,25 +113,21 @@ def test_species_may_stand_before_the_files(fitted, files, alpot):
     assert result.exit_code == 0, result.output
 
 
-def test_training_may_be_several_files(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_training_may_be_several_files(fitted, files, figures_of):
+    grades = figures_of(
         "grade",
         fitted / "cu.mtp",
         files / "bare.xyz",
         "--training",
         files / "labelled.xyz",
         files / "test.xyz",
-        "--json",
-        "grades.json",
     )
-    assert result.exit_code == 0, result.output
-    grades = json.loads((tmp_path / "grades.json").read_text())
     assert set(grades) == {"grades"}
     assert max(grades["grades"]) <= 1.001 * 1.1
 
 
-def test_grade_by_neighborhood_gives_each_atom(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_grade_by_neighborhood_gives_each_atom(fitted, files, figures_of):
+    grades = figures_of(
         "grade",
         fitted / "cu.mtp",
         files / "bare.xyz",
@@ -156,17 +135,13 @@ def test_grade_by_neighborhood_gives_each_atom(fitted, files, alpot, tmp_path):
         files / "labelled.xyz",
         "--mode",
         "neighborhood",
-        "--json",
-        "grades.json",
     )
-    assert result.exit_code == 0, result.output
-    grades = json.loads((tmp_path / "grades.json").read_text())
     assert [len(atoms) for atoms in grades["per_atom"]] == [4] * 6
     assert grades["grades"] == pytest.approx([max(atoms) for atoms in grades["per_atom"]])
 
 
-def test_select_writes_what_extends_the_training_set(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_select_writes_what_extends_the_training_set(fitted, files, figures_of, tmp_path):
+    figures = figures_of(
         "select",
         fitted / "cu.mtp",
         files / "bare.xyz",
@@ -176,17 +151,13 @@ def test_select_writes_what_extends_the_training_set(fitted, files, alpot, tmp_p
         1,
         "-o",
         "selected.xyz",
-        "--json",
-        "selected.json",
     )
-    assert result.exit_code == 0, result.output
-    figures = json.loads((tmp_path / "selected.json").read_text())
     assert figures["n_candidates"] == 6
     assert figures["n_selected"] == len(read_configurations(tmp_path / "selected.xyz")) == 1
 
 
-def test_sample_keeps_frames_and_says_why_each_chain_ended(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_sample_keeps_frames_and_says_why_each_chain_ended(fitted, files, figures_of, tmp_path):
+    figures = figures_of(
         "sample",
         fitted / "cu.mtp",
         files / "test.xyz",
@@ -201,11 +172,8 @@ def test_sample_keeps_frames_and_says_why_each_chain_ended(fitted, files, alpot,
         1e6,
         "-o",
         "frames.npz",
-        "--json",
-        "chains.json",
     )
-    assert result.exit_code == 0, result.output
-    chains = json.loads((tmp_path / "chains.json").read_text())["chains"]
+    chains = figures["chains"]
     assert [chain["steps"] for chain in chains] == [10, 10]
     assert all(chain["reason"] for chain in chains)
     frames = Configurations.load(tmp_path / "frames.npz")
@@ -235,8 +203,8 @@ def test_convert_to_cfg_and_back_keeps_energies_forces_and_stress(files, alpot, 
         assert getattr(two, name) == pytest.approx(getattr(one, name), abs=1e-6)
 
 
-def test_properties_are_measured_beside_a_reference(fitted, files, alpot, tmp_path):
-    result = alpot(
+def test_properties_are_measured_beside_a_reference(fitted, files, figures_of):
+    figures = figures_of(
         "properties",
         fitted / "cu.mtp",
         files / "bare.xyz",
@@ -244,10 +212,7 @@ def test_properties_are_measured_beside_a_reference(fitted, files, alpot, tmp_pa
         "equation_of_state",
         "--reference",
         "EMT",
-        "--json",
-        "properties.json",
     )
-    assert result.exit_code == 0, result.output
-    (entry,) = json.loads((tmp_path / "properties.json").read_text())["properties"]
+    (entry,) = figures["properties"]
     assert entry["kind"] == "equation_of_state"
     assert entry["reference"]["lattice_constant_A"] == pytest.approx(3.59, abs=0.2)

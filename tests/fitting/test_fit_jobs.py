@@ -2,6 +2,7 @@
 """The jobs ``fit`` and ``evaluate`` on files."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, SettingError, SpeciesError
 from aiida_alpot.grading import ActiveSet, potential_hash
-from aiida_alpot.jobs.run import run_request
 from aiida_alpot.mtp.mlip_files import read_potential
 
 from .data import emt_set, rattled_cells
@@ -27,14 +27,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, **request):
-    (folder / "request.json").write_text(json.dumps({"schema": 1, **request}))
-    return run_request(folder)
+@pytest.fixture
+def run(folder, run_job):
+    return partial(run_job, folder)
 
 
-def test_a_fit_writes_potential_active_set_and_errors(folder, capsys):
+def test_a_fit_writes_potential_active_set_and_errors(folder, capsys, run):
     result = run(
-        folder, **FIT, test={"md": "test.npz"}, active_set={"mode": "neighborhood"}, species=["Cu"]
+        **FIT, test={"md": "test.npz"}, active_set={"mode": "neighborhood"}, species=["Cu"]
     )
     potential = read_potential(folder / "potential.mtp")
     assert potential.species == ("Cu",)
@@ -49,13 +49,13 @@ def test_a_fit_writes_potential_active_set_and_errors(folder, capsys):
     assert active_set.potential_hash == potential_hash(potential)
     shown = capsys.readouterr().err
     assert f"fit: step {result['n_iterations']} of at most 200, loss" in shown
-    evaluated = run(folder, job="evaluate", potential="potential.mtp", configurations="test.npz")
+    evaluated = run(job="evaluate", potential="potential.mtp", configurations="test.npz")
     assert evaluated["errors"] == result["errors"]["test"]["md"]
 
 
-def test_predictions_are_written_as_labels(folder):
-    run(folder, **FIT, max_iterations=3)
-    result = run(folder, job="evaluate", potential="potential.mtp", configurations="test.npz")
+def test_predictions_are_written_as_labels(folder, run):
+    run(**FIT, max_iterations=3)
+    result = run(job="evaluate", potential="potential.mtp", configurations="test.npz")
     predicted = Configurations.load(folder / "predictions.npz")
     test = Configurations.load(folder / "test.npz")
     assert predicted.hashes() == test.hashes()
@@ -66,27 +66,27 @@ def test_predictions_are_written_as_labels(folder):
     )
 
 
-def test_a_fit_goes_on_from_a_potential_of_a_lower_level(folder):
-    first = run(folder, **FIT)
+def test_a_fit_goes_on_from_a_potential_of_a_lower_level(folder, run):
+    first = run(**FIT)
     (folder / "potential.mtp").rename(folder / "parent.mtp")
-    result = run(folder, **{**FIT, "level": 8}, initial="parent.mtp")
+    result = run(**{**FIT, "level": 8}, initial="parent.mtp")
     assert result["loss"] < first["loss"]
     assert result["min_distance"] == first["min_distance"]
     assert read_potential(folder / "potential.mtp").level == 8
     with pytest.raises(SettingError, match=r"cutoff 4\.5 A, the request 5 A"):
-        run(folder, **{**FIT, "cutoff": 5.0}, initial="parent.mtp")
+        run(**{**FIT, "cutoff": 5.0}, initial="parent.mtp")
 
 
-def test_an_empty_increment_is_no_error_and_an_empty_set_is(folder):
-    run(folder, **{**FIT, "training": ["a.npz", "empty.npz"]}, max_iterations=1)
+def test_an_empty_increment_is_no_error_and_an_empty_set_is(folder, run):
+    run(**{**FIT, "training": ["a.npz", "empty.npz"]}, max_iterations=1)
     with pytest.raises(EmptyDataError, match="training set holds no configuration"):
-        run(folder, **{**FIT, "training": ["empty.npz"]})
+        run(**{**FIT, "training": ["empty.npz"]})
     assert json.loads((folder / "result.json").read_text())["error"]["class"] == "EmptyDataError"
 
 
-def test_training_on_a_test_set_is_refused(folder):
+def test_training_on_a_test_set_is_refused(run):
     with pytest.raises(SettingError, match="test set 'mine'"):
-        run(folder, **FIT, test={"mine": "b.npz"})
+        run(**FIT, test={"mine": "b.npz"})
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_training_on_a_test_set_is_refused(folder):
         ({"tolerance": -1.0}, "tolerance"),
     ],
 )
-def test_wrong_keys_are_named(folder, keys, what):
+def test_wrong_keys_are_named(keys, what, run):
     with pytest.raises(SettingError, match=what):
-        run(folder, **{**FIT, **keys})
+        run(**{**FIT, **keys})
 
 
-def test_species_that_the_potential_lacks_are_named(folder):
-    run(folder, **FIT, max_iterations=1)
+def test_species_that_the_potential_lacks_are_named(run):
+    run(**FIT, max_iterations=1)
     with pytest.raises(SpeciesError, match="Au is not in the potential"):
-        run(folder, job="evaluate", potential="potential.mtp", configurations="gold.npz")
+        run(job="evaluate", potential="potential.mtp", configurations="gold.npz")

@@ -31,11 +31,6 @@ METHODS = ("projected", "parity")
 
 
 @pytest.fixture(scope="module")
-def potential(make_potential):
-    return make_potential(8)
-
-
-@pytest.fixture(scope="module")
 def training(make_cells):
     return make_cells(40)
 

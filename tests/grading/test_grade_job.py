@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,13 +12,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import ActiveSetError, EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
-from aiida_alpot.jobs.run import run_request
 from aiida_alpot.mtp.mlip_files import write_potential
-
-
-@pytest.fixture(scope="module")
-def potential(make_potential):
-    return make_potential(8)
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +33,14 @@ def folder(tmp_path, potential, training, frames):
     return tmp_path
 
 
-def ask(folder, **keys):
-    request = {
-        "schema": 1,
-        "job": "grade",
-        "potential": "potential.mtp",
-        "configurations": "frames.npz",
-        **keys,
-    }
-    (folder / "request.json").write_text(json.dumps(request))
-    run_request(folder)
-    return json.loads((folder / "result.json").read_text())
+@pytest.fixture
+def ask(folder, run_job):
+    files = {"potential": "potential.mtp", "configurations": "frames.npz"}
+    return partial(run_job, folder, job="grade", **files)
 
 
-def test_grades_are_those_of_mlip_by_default(folder, potential, training, frames):
-    result = ask(folder, training=["training.npz"])
+def test_grades_are_those_of_mlip_by_default(potential, training, frames, ask):
+    result = ask(training=["training.npz"])
     active_set = build_active_set(potential, training, mode="configuration", method="parity")
     expected = ExtrapolationGrader(potential, active_set).grade(frames).per_configuration
     np.testing.assert_allclose(result["grades"], expected, rtol=1e-12)
@@ -61,30 +48,30 @@ def test_grades_are_those_of_mlip_by_default(folder, potential, training, frames
     assert "per_atom" not in result
 
 
-def test_by_neighborhood_there_is_a_list_of_grades_for_each_configuration(folder, frames):
-    result = ask(folder, training=["training.npz"], mode="neighborhood", method="projected")
+def test_by_neighborhood_there_is_a_list_of_grades_for_each_configuration(frames, ask):
+    result = ask(training=["training.npz"], mode="neighborhood", method="projected")
     assert [len(grades) for grades in result["per_atom"]] == frames.n_atoms.tolist()
     assert [max(grades) for grades in result["per_atom"]] == result["grades"]
 
 
-def test_an_active_set_from_a_file_gives_the_same_grades(folder, potential, training):
+def test_an_active_set_from_a_file_gives_the_same_grades(folder, potential, training, ask):
     build_active_set(potential, training).save(folder / "active_set.npz")
-    given = ask(folder, active_set="active_set.npz")
-    built = ask(folder, training=["training.npz"], mode="neighborhood", method="projected")
+    given = ask(active_set="active_set.npz")
+    built = ask(training=["training.npz"], mode="neighborhood", method="projected")
     assert given["grades"] == built["grades"]
 
 
-def test_an_active_set_of_another_potential_is_refused(folder, make_potential, training):
+def test_an_active_set_of_another_potential_is_refused(folder, make_potential, training, ask):
     build_active_set(make_potential(8, seed=5), training).save(folder / "active_set.npz")
     with pytest.raises(ActiveSetError, match="another potential"):
-        ask(folder, active_set="active_set.npz")
+        ask(active_set="active_set.npz")
 
 
-def test_incomplete_requests_are_refused(folder):
+def test_incomplete_requests_are_refused(folder, ask):
     with pytest.raises(SettingError, match="exactly one"):
-        ask(folder)
+        ask()
     with pytest.raises(SettingError, match="exactly one"):
-        ask(folder, training=["training.npz"], active_set="active_set.npz")
+        ask(training=["training.npz"], active_set="active_set.npz")
     Configurations.empty().save(folder / "frames.npz")
     with pytest.raises(EmptyDataError, match="to grade"):
-        ask(folder, training=["training.npz"])
+        ask(training=["training.npz"])

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The job properties: a request in, values, reference and differences out."""
 
-import json
+from functools import partial
 
 import pytest
 from ase.build import bulk
 
 from aiida_alpot import errors
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.jobs.run import run_request
 
 EMT = {"ase": "EMT", "settings": {}}
 LENNARD_JONES = {"ase": "LennardJones", "settings": {"sigma": 2.27, "epsilon": 0.4, "rc": 6.0}}
@@ -24,16 +23,13 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, **changes):
-    request = {"schema": 1, "job": "properties", "structures": "structures.npz"} | changes
-    (folder / "request.json").write_text(json.dumps(request))
-    run_request(folder)
-    return json.loads((folder / "result.json").read_text())
+@pytest.fixture
+def run(folder, run_job):
+    return partial(run_job, folder, job="properties", structures="structures.npz")
 
 
-def test_values_reference_and_difference_stand_side_by_side(folder):
+def test_values_reference_and_difference_stand_side_by_side(run):
     result = run(
-        folder,
         calculator=LENNARD_JONES,
         reference=EMT,
         properties=[
@@ -56,9 +52,8 @@ def test_values_reference_and_difference_stand_side_by_side(folder):
     assert trajectory["failed"] is None
 
 
-def test_a_property_that_fails_says_why_and_does_not_stop_the_others(folder):
+def test_a_property_that_fails_says_why_and_does_not_stop_the_others(run):
     result = run(
-        folder,
         calculator=EMT,
         properties=[
             {"kind": "vacancy", "structure": "supercell", "steps": 1, "fmax": 1e-6},
@@ -72,14 +67,14 @@ def test_a_property_that_fails_says_why_and_does_not_stop_the_others(folder):
     assert stability["values"]["largest_grade"] is None
 
 
-def test_the_seed_decides_the_trajectories(folder):
+def test_the_seed_decides_the_trajectories(run):
     request = {
         "calculator": EMT,
         "reference": EMT,
         "properties": [{"kind": "trajectory_errors", "steps": 4, "every": 2}],
     }
     temperatures = [
-        run(folder, **request, seed=seed)["properties"][0]["values"]["mean_temperature_K"]
+        run(**request, seed=seed)["properties"][0]["values"]["mean_temperature_K"]
         for seed in (1, 1, 2)
     ]
     assert temperatures[0] == temperatures[1] != temperatures[2]
@@ -95,7 +90,7 @@ def test_the_seed_decides_the_trajectories(folder):
         ([{"kind": "trajectory_errors"}], "give the key 'reference' of the request"),
     ],
 )
-def test_a_wrong_request_is_refused_before_anything_is_measured(folder, properties, message):
+def test_a_wrong_request_is_refused_before_anything_is_measured(properties, message, run):
     with pytest.raises(errors.SettingError) as raised:
-        run(folder, calculator=EMT, properties=properties)
+        run(calculator=EMT, properties=properties)
     assert message in str(raised.value)

@@ -2,6 +2,7 @@
 """The job sample: a request in, candidates and a result out."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,10 +10,8 @@ from ase.build import bulk
 
 from aiida_alpot import errors
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.jobs.run import run_request
 
 REQUEST = {
-    "schema": 1,
     "job": "sample",
     "calculator": {"ase": "EMT", "settings": {}},
     "sampler": {"kind": "molecular_dynamics", "temperature_K": 600, "steps": 20},
@@ -34,13 +33,13 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, **changes):
-    (folder / "request.json").write_text(json.dumps(REQUEST | changes))
-    return run_request(folder)
+@pytest.fixture
+def run(folder, run_job):
+    return partial(run_job, folder, **REQUEST)
 
 
-def test_candidates_and_chains_are_written(folder):
-    result = run(folder)
+def test_candidates_and_chains_are_written(folder, run):
+    result = run()
     assert result["n_candidates"] == 6
     candidates = Configurations.load(folder / "candidates.npz")
     assert candidates.chain.tolist() == ["bulk"] * 3 + ["vacancy"] * 3
@@ -56,16 +55,16 @@ def test_candidates_and_chains_are_written(folder):
     assert chains[0]["largest_grade"] is None
 
 
-def test_the_same_request_gives_the_same_bytes_and_another_seed_others(folder):
+def test_the_same_request_gives_the_same_bytes_and_another_seed_others(folder, run):
     contents = []
     for seed in (5, 5, 6):
-        run(folder, seed=seed)
+        run(seed=seed)
         contents.append((folder / "candidates.npz").read_bytes())
     assert contents[0] == contents[1] != contents[2]
 
 
-def test_limits_stop_the_chains(folder):
-    result = run(folder, limits={"max_steps": 4})
+def test_limits_stop_the_chains(run):
+    result = run(limits={"max_steps": 4})
     assert [chain["stop"] for chain in result["chains"]] == ["budget", "budget"]
 
 
@@ -87,9 +86,9 @@ def test_limits_stop_the_chains(folder):
         ({"max_frames": 0}, errors.SettingError, "'max_frames' is 0"),
     ],
 )
-def test_a_wrong_request_is_refused_before_anything_is_run(folder, changes, error, message):
+def test_a_wrong_request_is_refused_before_anything_is_run(folder, changes, error, message, run):
     with pytest.raises(error) as raised:
-        run(folder, **changes)
+        run(**changes)
     assert message in str(raised.value)
     assert not (folder / "candidates.npz").exists()
     written = json.loads((folder / "result.json").read_text())["error"]

@@ -15,11 +15,6 @@ from aiida_alpot.selection.maxvol_selection import fill_by_configuration, select
 
 
 @pytest.fixture(scope="module")
-def potential(make_potential):
-    return make_potential(8)
-
-
-@pytest.fixture(scope="module")
 def training(make_cells):
     return make_cells(6, seed=1)
 

@@ -12,7 +12,6 @@ from aiida_alpot.configurations import Configurations, Origin, concatenate
 from aiida_alpot.errors import InputFileError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
-from aiida_alpot.jobs.run import run_request
 from aiida_alpot.mtp.mlip_files import write_potential
 
 CAMPAIGN = {"mode": "neighborhood", "method": "projected", "threshold": 2.0}
@@ -28,11 +27,6 @@ def with_chains(configurations, n_chains):
         chain=np.array([origin.chain for origin in origins]),
         step=np.arange(n),
     )
-
-
-@pytest.fixture(scope="module")
-def potential(make_potential):
-    return make_potential(8)
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +52,19 @@ def folder(tmp_path, potential, training, candidates):
     return tmp_path
 
 
-def ask(folder, **keys):
-    request = {"schema": 1, "job": "select", "candidates": ["candidates.npz"], **keys}
-    (folder / "request.json").write_text(json.dumps(request))
-    result = run_request(folder)
-    return result, Configurations.load(folder / "selected.npz")
+@pytest.fixture
+def ask(folder, run_job):
+    def ask(**keys):
+        result = run_job(folder, job="select", candidates=["candidates.npz"], **keys)
+        return result, Configurations.load(folder / "selected.npz")
+
+    return ask
 
 
 def test_every_candidate_gets_a_verdict_and_the_selected_ones_are_written(
-    folder, potential, training, candidates
+    folder, potential, training, candidates, ask
 ):
-    result, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    result, selected = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
     listed = {entry["identifier"]: entry for entry in result["candidates"]}
     assert len(listed) == result["n_candidates"] == len(candidates)
     assert sum(result["verdicts"].values()) == len(candidates)
@@ -86,16 +82,15 @@ def test_every_candidate_gets_a_verdict_and_the_selected_ones_are_written(
     assert not (folder / "test.npz").exists()
 
 
-def test_recorded_grades_are_kept_as_the_origin_of_a_frame(folder, candidates):
+def test_recorded_grades_are_kept_as_the_origin_of_a_frame(folder, candidates, ask):
     candidates.replace(grade=np.full(len(candidates), 3.25)).save(folder / "candidates.npz")
-    _, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    _, selected = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
     assert set(selected.grade.tolist()) == {3.25}
     assert set(selected.sampler.tolist()) == {"nvt"}
 
 
-def test_held_out_chains_are_not_among_the_selected(folder):
+def test_held_out_chains_are_not_among_the_selected(folder, ask):
     result, selected = ask(
-        folder,
         potential="potential.mtp",
         training=["training.npz"],
         test_fraction=0.3,
@@ -107,38 +102,38 @@ def test_held_out_chains_are_not_among_the_selected(folder):
     assert not set(held_out.chain.tolist()) & set(selected.chain.tolist())
 
 
-def test_the_limit_is_kept_and_the_others_are_named(folder):
-    every, _ = ask(folder, potential="potential.mtp", training=["training.npz"], threshold=1.1)
+def test_the_limit_is_kept_and_the_others_are_named(ask):
+    every, _ = ask(potential="potential.mtp", training=["training.npz"], threshold=1.1)
     few, selected = ask(
-        folder, potential="potential.mtp", training=["training.npz"], threshold=1.1, limit=2
+        potential="potential.mtp", training=["training.npz"], threshold=1.1, limit=2
     )
     assert len(selected) == 2
     assert few["verdicts"]["over_limit"] == every["n_selected"] - 2
 
 
-def test_without_a_potential_frames_are_selected_by_the_form_of_one(folder):
-    result, selected = ask(folder, limit=12, **UNTRAINED, **CAMPAIGN)
+def test_without_a_potential_frames_are_selected_by_the_form_of_one(ask):
+    result, selected = ask(limit=12, **UNTRAINED, **CAMPAIGN)
     assert len(selected) == 12
     assert result["largest_grade"] is None
     assert np.isnan(selected.grade).all()
-    again, same = ask(folder, limit=12, **UNTRAINED, **CAMPAIGN)
+    again, same = ask(limit=12, **UNTRAINED, **CAMPAIGN)
     assert same.to_bytes() == selected.to_bytes()
     assert again["candidates"] == result["candidates"]
 
 
-def test_an_untrained_potential_selects_too(folder, potential):
+def test_an_untrained_potential_selects_too(folder, potential, ask):
     write_potential(potential.with_parameters(0.0 * potential.parameters), folder / "zero.mtp")
-    _, selected = ask(folder, potential="zero.mtp", training=["training.npz"], limit=6, **CAMPAIGN)
+    _, selected = ask(potential="zero.mtp", training=["training.npz"], limit=6, **CAMPAIGN)
     assert len(selected) == 6
 
 
-def test_no_candidates_give_an_empty_selection(folder):
+def test_no_candidates_give_an_empty_selection(folder, ask):
     Configurations.empty().save(folder / "candidates.npz")
-    result, selected = ask(folder, potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    result, selected = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
     assert len(selected) == 0
     assert result["verdicts"] == {}
     assert result["largest_grade"] is None
-    result, selected = ask(folder, limit=5, **UNTRAINED, **CAMPAIGN)
+    result, selected = ask(limit=5, **UNTRAINED, **CAMPAIGN)
     assert len(selected) == 0
 
 
@@ -153,8 +148,8 @@ def test_no_candidates_give_an_empty_selection(folder):
         ({"potential": "potential.mtp", "tresholt": 2.0}, SettingError, "tresholt"),
     ],
 )
-def test_requests_that_make_no_sense_are_refused(folder, keys, error, message):
+def test_requests_that_make_no_sense_are_refused(folder, keys, error, message, ask):
     with pytest.raises(error, match=message):
-        ask(folder, **keys)
+        ask(**keys)
     recorded = json.loads((folder / "result.json").read_text())["error"]
     assert recorded["class"] == error.__name__
