@@ -27,9 +27,9 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
-from aiida_alpot.mtp.evaluate import SiteEvaluator
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 
 Array = np.ndarray
 PENALTY = 1e-6

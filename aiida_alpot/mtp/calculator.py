@@ -13,9 +13,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from aiida_alpot.errors import GeometryError, SettingError
-from aiida_alpot.mtp.evaluate import SiteEvaluator
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 from aiida_alpot.mtp.verlet import VerletList
 
 if TYPE_CHECKING:

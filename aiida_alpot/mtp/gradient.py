@@ -6,17 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.mtp.evaluate import (
-    add_in_order,
-    aligned_zeros,
-    blocks_of_species,
-    moment_seeds,
-    n_places,
-    periodic_volumes,
-    radial_limits,
-    run_chunks,
-    split_blocks,
-)
+from aiida_alpot.mtp.blocks import add_in_order, blocks_of_species, run_chunks, split_blocks
+from aiida_alpot.mtp.evaluate import periodic_volumes
+from aiida_alpot.mtp.kernel_arguments import aligned_zeros, moment_seeds, n_places, radial_limits
 from aiida_alpot.mtp.kernels.gradient import add_loss_gradient, gradient_work_size
 from aiida_alpot.mtp.kernels.lanes import SLOTS
 from aiida_alpot.mtp.kernels.tables import contraction_tables

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""What the kernels are given beside atoms and neighbours: limits, seeds and work space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_alpot.mtp.kernels.lanes import LANES, WIDE
+from aiida_alpot.mtp.kernels.tables import ContractionTables
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+
+
+def radial_limits(potential: MomentTensorPotential) -> Array:
+    """Return (3,): min_distance, cutoff, scaling."""
+    return np.array([potential.min_distance, potential.cutoff, potential.scaling])
+
+
+def moment_seeds(tables: ContractionTables, moment_coefficients: Array) -> Array:
+    """Return the coefficients of the scalars spread over all moments."""
+    seeds = np.zeros(tables.n_moments)
+    np.add.at(seeds, tables.scalar, moment_coefficients)
+    return seeds
+
+
+def aligned_zeros(size: int) -> Array:
+    """Return zeros that start at a multiple of 64 bytes, the width of the widest registers."""
+    padded = np.zeros(size + 8)
+    start = (-padded.ctypes.data // 8) % 8
+    return padded[start : start + size]
+
+
+def n_places(n_groups: int) -> int:
+    """Return the integers of work space that ``place_neighbors`` needs for so many groups."""
+    return LANES + n_groups * (2 + WIDE)
