@@ -7,28 +7,17 @@ allowed. None of them reads a file or starts anything.
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from aiida_alpot.campaign import calculators
-from aiida_alpot.campaign.messages import Location, dotted, missing_key, unknown_key, wrong_value
-from aiida_alpot.campaign.schema import CampaignFile, PropertyEntry, Section, StructureItem
-from aiida_alpot.errors import BudgetError, CampaignFileError, SettingError
-
-TEST_FIGURES = {
-    "energy_rmse_meV_per_atom": ("energy", "rmse_meV_per_atom"),
-    "energy_mae_meV_per_atom": ("energy", "mae_meV_per_atom"),
-    "forces_rmse_eV_per_A": ("forces", "rmse_eV_per_A"),
-    "forces_mae_eV_per_A": ("forces", "mae_eV_per_A"),
-    "forces_mean_angle_deg": ("forces", "mean_angle_deg"),
-    "stress_rmse_GPa": ("stress", "rmse_GPa"),
-    "stress_mae_GPa": ("stress", "mae_GPa"),
-}
-"""Errors on a test set by the name of their target: where they stand in the errors of a fit."""
+from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
+from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
+from aiida_alpot.campaign.schema import CampaignFile, StructureItem
+from aiida_alpot.campaign.validation import check_test_targets, check_validation
+from aiida_alpot.errors import BudgetError, CampaignFileError
 
 _ONLY_OF_FILES = ("index", "labels")
 _ONLY_OF_CRYSTALS = ("formula", "a", "b", "c", "cubic")
@@ -51,8 +40,8 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_budget,
         _check_gate,
         _check_label,
-        _check_validation,
-        _check_test_targets,
+        check_validation,
+        check_test_targets,
     ):
         check(campaign, source)
 
@@ -66,35 +55,6 @@ def items_of(campaign: CampaignFile) -> Iterator[tuple[tuple[str | int, ...], St
     for name, items in campaign.test_sets.items():
         for index, item in enumerate(items):
             yield ("test_sets", name, index), item
-
-
-def check_settings_of_class(
-    settings_class: type, settings: Mapping[str, Any], source: str, location: Sequence[str | int]
-) -> None:
-    """Refuse keys that the dataclass of a kind does not have, and name those that it lacks."""
-    fields = {field.name: field for field in dataclasses.fields(settings_class)}
-    for name in settings:
-        if name not in fields:
-            raise unknown_key(source, (*location, name), fields)
-    for name, field in fields.items():
-        required = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
-        if required and name not in settings:
-            raise CampaignFileError(
-                f"{missing_key(source, (*location, name), None)}".partition(";")[0]
-                + f"; allowed: {field.metadata.get('help', 'a value')}."
-            )
-
-
-def attempt(
-    action: Callable[[], Any], source: str, location: Location, allowed: str | None = None
-) -> Any:
-    """Run ``action`` and put the place in the file before the error it may raise."""
-    try:
-        return action()
-    except (SettingError, CampaignFileError) as error:
-        raise CampaignFileError(f"{source}: {dotted(location)}: {error}") from error
 
 
 def _check_species(campaign: CampaignFile, source: str) -> None:
@@ -133,10 +93,8 @@ def _check_item_contents(
     campaign: CampaignFile, source: str, location: Location, item: StructureItem
 ) -> None:
     if item.crystal and item.formula is None and len(campaign.species) > 1:
-        raise CampaignFileError(
-            f"{missing_key(source, (*location, 'formula'), None)}".partition(";")[0]
-            + f"; allowed: a formula of {', '.join(campaign.species)}."
-        )
+        allowed = f"a formula of {', '.join(campaign.species)}"
+        raise missing_key(source, (*location, "formula"), allowed)
     for symbol in item.substitute:
         if symbol not in campaign.species:
             raise wrong_value(
@@ -196,11 +154,6 @@ def _check_samplers(campaign: CampaignFile, source: str) -> None:
         settings = settings_of(sampler)
         check_settings_of_class(SAMPLERS[sampler.kind][1], settings, source, place)
         attempt(partial(make_sampler, sampler.kind, settings), source, place)
-
-
-def settings_of(entry: Section) -> dict[str, Any]:
-    """Return the keys of an entry that belong to its kind."""
-    return dict(entry.model_extra or {})
 
 
 def _check_thresholds(campaign: CampaignFile, source: str) -> None:
@@ -292,72 +245,3 @@ def check_calculator_entry(
         if key not in calculators.setting_names(name):
             raise unknown_key(source, (*settings_at, key), calculators.setting_names(name))
     attempt(lambda: calculators.check_calculator(name, settings), source, settings_at)
-
-
-def _check_validation(campaign: CampaignFile, source: str) -> None:
-    from aiida_alpot.properties.registry import PROPERTIES, make_property_settings
-
-    for index, entry in enumerate(campaign.validation):
-        place = ("validate", index)
-        if entry.kind not in PROPERTIES:
-            raise wrong_value(source, (*place, "kind"), entry.kind, ", ".join(PROPERTIES))
-        if entry.structure is not None and entry.structure not in campaign.start.structures:
-            known = ", ".join(campaign.start.structures)
-            raise wrong_value(source, (*place, "structure"), entry.structure, known)
-        settings = settings_of(entry)
-        check_settings_of_class(PROPERTIES[entry.kind][1], settings, source, place)
-        attempt(partial(make_property_settings, entry.kind, settings), source, place)
-        _check_reference(campaign, entry, source, place)
-        _check_targets(entry, source, place)
-
-
-def _check_reference(
-    campaign: CampaignFile, entry: PropertyEntry, source: str, place: tuple[str | int, ...]
-) -> None:
-    """Refuse what needs the calculator of the labels where that cannot run beside the potential."""
-    from aiida_alpot.properties.registry import (
-        PROPERTIES,
-        compares_with_reference,
-        needs_reference,
-    )
-
-    calculator = campaign.label.calculator
-    if not calculators.needs_code(calculator):
-        return
-    without = [kind for kind in PROPERTIES if not needs_reference(kind)]
-    if entry.kind not in without:
-        allowed = f"with label.calculator {calculator}: {', '.join(without)}"
-        raise wrong_value(source, (*place, "kind"), entry.kind, allowed)
-    if entry.targets and not compares_with_reference(entry.kind):
-        allowed = f"none with label.calculator {calculator}, which cannot be compared with here"
-        raise wrong_value(source, (*place, "targets"), dict(entry.targets), allowed)
-
-
-def _check_targets(entry: PropertyEntry, source: str, place: tuple[str | int, ...]) -> None:
-    from aiida_alpot.properties.registry import compares_with_reference
-
-    known = figures_of(entry.kind)
-    for name, limit in entry.targets.items():
-        if name not in known:
-            raise unknown_key(source, (*place, "targets", name), known)
-        if isinstance(limit, str) and compares_with_reference(entry.kind):
-            raise wrong_value(source, (*place, "targets", name), limit, "numbers from 0")
-
-
-def figures_of(kind: str) -> list[str]:
-    """Return the names of the single numbers that a property gives."""
-    from aiida_alpot.properties.registry import PROPERTIES
-
-    result = typing.get_type_hints(PROPERTIES[kind][0])["return"]
-    hints = typing.get_type_hints(result)
-    return [field.name for field in dataclasses.fields(result) if hints[field.name] in (float, int)]
-
-
-def _check_test_targets(campaign: CampaignFile, source: str) -> None:
-    for name in campaign.test_targets:
-        if name not in TEST_FIGURES:
-            raise unknown_key(source, ("test_targets", name), TEST_FIGURES)
-    if campaign.test_targets and not campaign.test_sets and not campaign.test_fraction:
-        raise wrong_value(
-            source, ("test_targets",), campaign.test_targets, "none without test sets"
-        )

@@ -37,12 +37,13 @@ def unknown_key(source: str, location: Location, known: Iterable[str]) -> Campai
     )
 
 
-def missing_key(source: str, location: Location, field: FieldInfo | None) -> CampaignFileError:
+def missing_key(
+    source: str, location: Location, allowed: str, *, purpose: str = ""
+) -> CampaignFileError:
     """Return the error of a key that must be there."""
-    purpose = f" ({field.description})" if field is not None else ""
+    told = f" ({purpose.removesuffix('.')})" if purpose else ""
     return CampaignFileError(
-        f"{source}: the key {dotted(location)} is missing{purpose.replace('.)', ')')}; "
-        f"allowed: {allowed_by(field)}."
+        f"{source}: the key {dotted(location)} is missing{told}; allowed: {allowed}."
     )
 
 
@@ -66,7 +67,8 @@ def _translate(source: str, model: type[BaseModel], finding: Any) -> CampaignFil
         return unknown_key(source, location, field_names(parent) if parent else ())
     field = _field_at(model, location)
     if finding["type"] == "missing":
-        return missing_key(source, location, field)
+        purpose = field.description or "" if field is not None else ""
+        return missing_key(source, location, allowed_by(field), purpose=purpose)
     if "[key]" in finding["loc"]:
         return wrong_value(
             source,

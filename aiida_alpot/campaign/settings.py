@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.calculators import needs_code
-from aiida_alpot.campaign.checks import settings_of
+from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
 from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry
 

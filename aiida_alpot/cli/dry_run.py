@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_alpot.campaign.checks import settings_of
+from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.settings import code_labels, label_files, workchain_options
 from aiida_alpot.errors import ServiceError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_alpot.campaign.checks import TEST_FIGURES
+from aiida_alpot.campaign.validation import TEST_FIGURES
 
 UNITS = {
     "_meV_per_atom": "meV/atom",

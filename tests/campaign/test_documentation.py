@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from aiida_alpot.campaign import schema
-from aiida_alpot.campaign.checks import TEST_FIGURES, figures_of
 from aiida_alpot.campaign.messages import allowed_by, field_names
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile
+from aiida_alpot.campaign.validation import TEST_FIGURES, figures_of
 from aiida_alpot.jobs.label_driver import CALCULATORS
 from aiida_alpot.properties.registry import PROPERTIES
 from aiida_alpot.sampling.registry import SAMPLERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_alpot.campaign.checks import TEST_FIGURES, figures_of
+from aiida_alpot.campaign.validation import TEST_FIGURES, figures_of
 from aiida_alpot.cli.outcome import outcome_lines
 from aiida_alpot.properties.registry import PROPERTIES
 from aiida_alpot.reports.outcome import SHOWN, assess, plain_name, unit_of
