@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from aiida_alpot.reports.processes import children, entry_point_of, turn_processes
+
 STAGES = {
     "alpot.sample": "sampling",
     "alpot.select": "selecting",
@@ -143,30 +145,6 @@ def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignP
 def _exception_of(node: Any) -> str:
     text = str(node.exception or "").strip()
     return text.splitlines()[-1] if text else ""
-
-
-def children(node: Any, entry_point: str | None = None) -> list[Any]:
-    """Return the processes that a process called, in the order in which they were made."""
-    called = sorted(node.called, key=lambda child: child.pk)
-    return [child for child in called if entry_point in (None, entry_point_of(child))]
-
-
-def entry_point_of(node: Any) -> str:
-    """Return the name of the entry point of a process, such as ``alpot.turn``."""
-    return str(node.process_type or "").rpartition(":")[2]
-
-
-def turn_processes(node: Any, own: list[Any] | None = None) -> list[Any]:
-    """Return the processes of the turns of a campaign in their order.
-
-    ``own`` are the children of the campaign where they have been read already.
-    """
-    own = children(node) if own is None else own
-    turns = [child for child in own if entry_point_of(child) == "alpot.turn"]
-    for child in own:
-        if entry_point_of(child) == "alpot.learn":
-            turns += children(child, "alpot.turn")
-    return turns
 
 
 def _read_turns(

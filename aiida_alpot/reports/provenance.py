@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_alpot.errors import ServiceError
+from aiida_alpot.reports.processes import children, turn_processes
 
 TRAINING_LINK = "training__"
 
@@ -165,8 +166,6 @@ def potential_of_campaign(node: Any) -> Any:
     ServiceError
         If it has fitted none yet.
     """
-    from aiida_alpot.reports.progress import children, turn_processes
-
     if "potential" in node.outputs:
         return node.outputs.potential
     makers = [*children(node, "alpot.fit"), *turn_processes(node)]

@@ -13,13 +13,8 @@ import numpy as np
 from aiida_alpot.errors import ServiceError
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.reports.outcome import Outcome, read_outcome
-from aiida_alpot.reports.progress import (
-    CampaignProgress,
-    children,
-    entry_point_of,
-    read_progress,
-    turn_processes,
-)
+from aiida_alpot.reports.processes import children, entry_point_of, turn_processes
+from aiida_alpot.reports.progress import CampaignProgress, read_progress
 from aiida_alpot.reports.provenance import potential_of_campaign, training_sets
 
 if TYPE_CHECKING:
