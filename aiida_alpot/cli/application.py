@@ -19,48 +19,39 @@ import click
 import aiida_alpot
 from aiida_alpot.errors import AlpotError
 
-_CAMPAIGN = "aiida_alpot.cli.campaign_commands"
-_FILES = "aiida_alpot.cli.file_commands"
-_ABOUT_CAMPAIGNS = "Campaigns"
-_ABOUT_FILES = "Files"
-
-# name: (module, one line of help, section)
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "init": (
-        f"{_CAMPAIGN}.init",
-        "Set up an AiiDA profile, a computer and the codes.",
-        _ABOUT_CAMPAIGNS,
+# section: the package of its commands, each a module of its name, and one line of help for each
+_SECTIONS = {
+    "Campaigns": (
+        "aiida_alpot.cli.campaign_commands",
+        {
+            "init": "Set up an AiiDA profile, a computer and the codes.",
+            "doctor": "Check profile, daemon and codes; name remedies.",
+            "run": "Submit a campaign file and watch it.",
+            "submit": "Submit a campaign file and return.",
+            "status": "Show how far a campaign is.",
+            "watch": "Follow a campaign until it ends.",
+            "stop": "Stop a campaign cleanly.",
+            "report": "Write one HTML file about a campaign.",
+            "export": "Write potential, labels and provenance as files.",
+            "why": "Tell where each training configuration came from.",
+        },
     ),
-    "doctor": (
-        f"{_CAMPAIGN}.doctor",
-        "Check profile, daemon and codes; name remedies.",
-        _ABOUT_CAMPAIGNS,
+    "Files": (
+        "aiida_alpot.cli.file_commands",
+        {
+            "fit": "Fit a potential to labelled configurations.",
+            "evaluate": "Energies, forces, stresses and errors.",
+            "grade": "Extrapolation grades of configurations.",
+            "select": "Select the configurations worth labelling.",
+            "sample": "Run a sampler that stops on extrapolation.",
+            "label": "Label configurations with an ASE calculator.",
+            "properties": "Compute properties of a material.",
+            "convert": "Convert between formats of configurations.",
+        },
     ),
-    "run": (f"{_CAMPAIGN}.run", "Submit a campaign file and watch it.", _ABOUT_CAMPAIGNS),
-    "submit": (f"{_CAMPAIGN}.submit", "Submit a campaign file and return.", _ABOUT_CAMPAIGNS),
-    "status": (f"{_CAMPAIGN}.status", "Show how far a campaign is.", _ABOUT_CAMPAIGNS),
-    "watch": (f"{_CAMPAIGN}.watch", "Follow a campaign until it ends.", _ABOUT_CAMPAIGNS),
-    "stop": (f"{_CAMPAIGN}.stop", "Stop a campaign cleanly.", _ABOUT_CAMPAIGNS),
-    "report": (f"{_CAMPAIGN}.report", "Write one HTML file about a campaign.", _ABOUT_CAMPAIGNS),
-    "export": (
-        f"{_CAMPAIGN}.export",
-        "Write potential, labels and provenance as files.",
-        _ABOUT_CAMPAIGNS,
-    ),
-    "why": (
-        f"{_CAMPAIGN}.why",
-        "Tell where each training configuration came from.",
-        _ABOUT_CAMPAIGNS,
-    ),
-    "fit": (f"{_FILES}.fit", "Fit a potential to labelled configurations.", _ABOUT_FILES),
-    "evaluate": (f"{_FILES}.evaluate", "Energies, forces, stresses and errors.", _ABOUT_FILES),
-    "grade": (f"{_FILES}.grade", "Extrapolation grades of configurations.", _ABOUT_FILES),
-    "select": (f"{_FILES}.select", "Select the configurations worth labelling.", _ABOUT_FILES),
-    "sample": (f"{_FILES}.sample", "Run a sampler that stops on extrapolation.", _ABOUT_FILES),
-    "label": (f"{_FILES}.label", "Label configurations with an ASE calculator.", _ABOUT_FILES),
-    "properties": (f"{_FILES}.properties", "Compute properties of a material.", _ABOUT_FILES),
-    "convert": (f"{_FILES}.convert", "Convert between formats of configurations.", _ABOUT_FILES),
 }
+COMMANDS = {name: f"{package}.{name}" for package, lines in _SECTIONS.values() for name in lines}
+"""The module of each command."""
 
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h: a bug, not a mistake of the user
 INTERRUPTED = 130
@@ -77,7 +68,7 @@ class Application(click.Group):
         """Import the command ``cmd_name``, or return None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
 
     def resolve_command(
@@ -90,10 +81,9 @@ class Application(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by section without importing any."""
-        for section in (_ABOUT_CAMPAIGNS, _ABOUT_FILES):
-            rows = [(name, line) for name, (_, line, where) in COMMANDS.items() if where == section]
+        for section, (_, lines) in _SECTIONS.items():
             with formatter.section(section):
-                formatter.write_dl(rows)
+                formatter.write_dl(list(lines.items()))
 
     def main(
         self,
