@@ -28,13 +28,18 @@ def define_campaign_inputs(spec: ProcessSpec) -> None:
         dynamic=True,
         help="`alpot` for every role; `fit`, `sample`, `label` where a role has its own.",
     )
+    define_job_inputs(spec)
+
+
+def define_job_inputs(spec: ProcessSpec) -> None:
+    """Give a WorkChain the inputs that it hands on to its jobs."""
     spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
     spec.input_namespace(
         "files",
         valid_type=orm.SinglefileData,
         dynamic=True,
         required=False,
-        help="Files that the calculator of the labels needs.",
+        help="Files that the settings of a calculator name.",
     )
 
 

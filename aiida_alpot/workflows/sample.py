@@ -14,6 +14,7 @@ from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
+from aiida_alpot.workflows.ports import define_job_inputs
 from aiida_alpot.workflows.settings import (
     ExplorationSettings,
     GradeSettings,
@@ -41,8 +42,7 @@ class SampleWorkChain(FanOutWorkChain):
         spec.input("potential", valid_type=PotentialData, required=False)
         spec.input("active_set", valid_type=ActiveSetData, required=False)
         spec.input("code", valid_type=orm.AbstractCode)
-        spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
-        spec.input_namespace("files", valid_type=orm.SinglefileData, dynamic=True, required=False)
+        define_job_inputs(spec)
         spec.outline(cls.plan_samples, cls.fan_out(), cls.gather)
         spec.output_namespace(
             "candidates",

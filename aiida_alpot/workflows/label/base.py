@@ -21,6 +21,7 @@ from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end, is_faul
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
 from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
+from aiida_alpot.workflows.ports import define_job_inputs
 from aiida_alpot.workflows.settings import LabelSettings, read_section
 
 
@@ -37,14 +38,7 @@ class LabelWorkChain(FanOutWorkChain):
         spec.input("configurations", valid_type=ConfigurationsData)
         spec.input("turn", valid_type=orm.Int, required=False, help="For the ledger.")
         spec.input("code", valid_type=orm.AbstractCode)
-        spec.input("options", valid_type=orm.Dict, required=False, help="Options by role.")
-        spec.input_namespace(
-            "files",
-            valid_type=orm.SinglefileData,
-            dynamic=True,
-            required=False,
-            help="Files that the settings of the calculator name.",
-        )
+        define_job_inputs(spec)
         spec.outline(
             cls.check_inputs,
             cls.look_up_labels,
