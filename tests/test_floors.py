@@ -20,6 +20,8 @@ FLOORS = {
     "configurations": 0,
     "configuration_checks": 0,
     "level_of_theory": 2,
+    "compilation": 0,
+    "neighbor_kernels": 0,
     "neighbors": 0,
     "mtp": 1,
     "fitting": 1,

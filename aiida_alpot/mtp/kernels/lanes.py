@@ -16,14 +16,35 @@ same inputs give the same bits. These functions can be called from compiled code
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from aiida_alpot.compilation import compiled
+
+__all__ = [
+    "LANES",
+    "SLOTS",
+    "WIDE",
+    "LanesType",
+    "add_slots",
+    "compiled",
+    "fma",
+    "fma_slots",
+    "indicator",
+    "load_narrow",
+    "load_wide",
+    "positive_part",
+    "repeat_slots",
+    "splat_narrow",
+    "splat_wide",
+    "square_root",
+    "store",
+]
 
 LANES = 8
 """Atoms that are computed side by side."""
@@ -32,20 +53,6 @@ SLOTS = 4
 WIDE = LANES * SLOTS
 
 _INT32 = ir.IntType(32)
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile with numba on the first call, and keep the machine code on disk where that can be.
-
-    numba puts the code in ``__pycache__`` next to the source, else in the user's cache folder, else
-    in ``NUMBA_CACHE_DIR``; it is kept for each kind of processor apart. Where none can be written
-    the function is compiled in every process.
-    """
-    options = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-    try:
-        return njit(function, cache=True, **options)
-    except RuntimeError:  # "cannot cache function: no locator available"
-        return njit(function, **options)
 
 
 class LanesType(types.Type):
