@@ -9,6 +9,7 @@ the best potential so far.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import signal
 import threading
@@ -23,13 +24,21 @@ from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import LabelError, SettingError
 from aiida_alpot.fitting.linear import solve_linear
-from aiida_alpot.fitting.loss import LossWeights, make_targets
+from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
+from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
-from aiida_alpot.mtp.jacobian import make_environment
+from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
-__all__ = ["FitResult", "fit_potential", "require_disjoint", "start_potential", "warm_start"]
+__all__ = [
+    "FitResult",
+    "fit_potential",
+    "fit_targets",
+    "require_disjoint",
+    "start_potential",
+    "warm_start",
+]
 
 DEFAULT_ITERATIONS = 200
 DEFAULT_TOLERANCE = 1e-3
@@ -72,6 +81,7 @@ def fit_potential(
     *,
     initial: MomentTensorPotential,
     weights: LossWeights | None = None,
+    restraints: Restraints | None = None,
     seed: int = 0,
     n_starts: int = 1,
     max_iterations: int = DEFAULT_ITERATIONS,
@@ -89,6 +99,8 @@ def fit_potential(
         Of :func:`start_potential` or :func:`warm_start`; gives basis, species and cutoff.
     weights : LossWeights, optional
         Energy 1, forces 0.01, stress 0.001 by default.
+    restraints : Restraints, optional
+        Parameters that are frozen or pulled towards earlier values.
     seed : int
         Of the radial coefficients of further starts.
     n_starts : int
@@ -111,20 +123,56 @@ def fit_potential(
     SpeciesError
         If the potential lacks a species.
     SettingError
-        If a number of starts, iterations or threads is not positive, or the tolerance is negative.
+        If a number of starts, iterations or threads is not positive, or the tolerance or the weight
+        of a configuration is negative.
+    """
+    check_geometry(training)
+    check_labels(training)
+    return fit_targets(
+        make_environment(initial, training),
+        make_targets(training, weights or LossWeights(), restraints),
+        initial=initial,
+        seed=seed,
+        n_starts=n_starts,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def fit_targets(
+    environment: Environment,
+    targets: Targets,
+    *,
+    initial: MomentTensorPotential,
+    seed: int = 0,
+    n_starts: int = 1,
+    max_iterations: int = DEFAULT_ITERATIONS,
+    tolerance: float = DEFAULT_TOLERANCE,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Fit a potential to labels whose neighbour lists and weights are at hand.
+
+    Several fits to the same configurations share ``environment``. Other parameters and errors are
+    those of :func:`fit_potential`.
+
+    Parameters
+    ----------
+    environment : Environment
+        Of the configurations, see :func:`aiida_alpot.mtp.jacobian.make_environment`.
+    targets : Targets
+        Their weighted labels.
     """
     _require_positive(n_starts=n_starts, max_iterations=max_iterations, threads=threads)
     if not tolerance >= 0.0:
         raise SettingError(f"The tolerance is {tolerance}; give a number >= 0.")
-    check_geometry(training)
-    check_labels(training)
-    targets = make_targets(training, weights or LossWeights())
     if targets.n_rows == 0:
         raise LabelError(
             "No label of the training set has a weight in the loss. Give a weight to one of the "
             "labels that it holds."
         )
-    environment = make_environment(initial, training)
     recorder = _Recorder(progress)
     interrupted = False
     with _interruptible():
@@ -132,7 +180,8 @@ def fit_potential(
             for start in range(n_starts):
                 point = initial
                 if start:
-                    point = with_random_radial(initial, np.random.default_rng([seed, start]))
+                    rng = np.random.default_rng([seed, start])
+                    point = restart(initial, targets.restraints, rng)
                 recorder.begin(point)
                 point = solve_linear(point, environment, targets, threads=threads)
                 recorder.converged = search_radial(
@@ -149,6 +198,19 @@ def fit_potential(
             interrupted = True
             recorder.finish()
     return recorder.result(interrupted, max_iterations, tolerance)
+
+
+def restart(
+    initial: MomentTensorPotential, restraints: Restraints | None, rng: np.random.Generator
+) -> MomentTensorPotential:
+    """Return the potential with new random radial functions but for what is frozen."""
+    fresh = with_random_radial(initial, rng)
+    if restraints is None:
+        return fresh
+    # frozen coefficients mean the same functions only at the scaling that they were made for
+    radial = fresh.radial_coefficients * (fresh.scaling / initial.scaling)
+    fresh = dataclasses.replace(fresh, radial_coefficients=radial, scaling=initial.scaling)
+    return fresh.with_parameters(np.where(restraints.frozen, initial.parameters, fresh.parameters))
 
 
 def require_disjoint(training: Configurations, tests: Mapping[str, Configurations]) -> None:

@@ -66,7 +66,7 @@ def normal_equations(
     environment : Environment
         Of the configurations of ``targets``.
     targets : Targets
-        Weighted labels.
+        Weighted labels. Rows and columns of parameters that their restraints freeze are zero.
     with_radial : bool
         Whether the radial coefficients, first, belong to the parameters.
     threads : int
@@ -78,9 +78,21 @@ def normal_equations(
 
     blocks = environment.blocks()
     if threads == 1:
-        return _add(map(of_block, blocks))
+        return _restrain(_add(map(of_block, blocks)), potential, targets)
     with ThreadPoolExecutor(threads) as pool:
-        return _add(pool.map(of_block, blocks))
+        return _restrain(_add(pool.map(of_block, blocks)), potential, targets)
+
+
+def _restrain(
+    equations: NormalEquations, potential: MomentTensorPotential, targets: Targets
+) -> NormalEquations:
+    """Add what the restraints of the targets ask for, after the sum over all labels."""
+    restraints = targets.restraints
+    if restraints is None:
+        return equations
+    parameters = potential.parameters
+    matrix, gradient = restraints.hold(equations.matrix, equations.gradient, parameters)
+    return NormalEquations(matrix, gradient, equations.loss + restraints.loss(parameters))
 
 
 def _add(parts: Iterable[NormalEquations]) -> NormalEquations:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The loss of a fit, and labels prepared for it.
 
-For K configurations of N atoms each, with weights w_k and labels E0, f0, S0::
+For configurations k of N atoms each, with weights w_k of sum W and labels E0, f0, S0::
 
-    L = (1/K) sum_k w_k [ w_E (E - E0)^2 / N + w_f sum_i |f_i - f0_i|^2 + w_s ||S - S0||^2 / N ]
+    L = (1/W) sum_k w_k [ w_E (E - E0)^2 / N + w_f sum_i |f_i - f0_i|^2 + w_s ||S - S0||^2 / N ]
         + penalty
 
 S is volume times stress in eV, with the Frobenius norm over all nine components: the default
-weighting of MLIP ("vibrations"). Labels that are absent and forces that a mask leaves out have no
-term. With ``relative_force_eps`` = eps the force weight of an atom becomes
-w_f eps / (|f0|^2 + eps), which counts errors relative to large forces. The penalty of MLIP ::
+weighting of MLIP ("vibrations"), where W is the number of configurations. A configuration of weight
+zero has no influence at all, one of weight two that of two copies. Labels that are absent and
+forces that a mask leaves out have no term. With ``relative_force_eps`` = eps the force weight of an
+atom becomes w_f eps / (|f0|^2 + eps), which counts errors relative to large forces. The penalty of
+MLIP ::
 
     1e-6 [ sum_mu (|c_mu|^2 - 1)^2 + sum_(mu < mu') (c_mu . c_mu')^2 ]
 
@@ -27,6 +29,7 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
+from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
@@ -86,6 +89,8 @@ class Targets:
         Volume times stress, eV.
     forces, force_scale : (n_atoms, 3) float64
         eV/A.
+    restraints : Restraints or None
+        What else holds the parameters; they are free if None.
     """
 
     energy: Array
@@ -94,6 +99,7 @@ class Targets:
     strain_scale: Array
     forces: Array
     force_scale: Array
+    restraints: Restraints | None = None
 
     @property
     def n_rows(self) -> int:
@@ -106,10 +112,18 @@ class Targets:
         return bool(self.strain_scale[first:end].any() or self.force_scale[atoms].any())
 
 
-def make_targets(configurations: Configurations, weights: LossWeights) -> Targets:
-    """Weigh the labels of a set as the loss does."""
+def make_targets(
+    configurations: Configurations, weights: LossWeights, restraints: Restraints | None = None
+) -> Targets:
+    """Weigh the labels of a set as the loss does.
+
+    Raises
+    ------
+    SettingError
+        If the weight of a configuration is negative or not finite.
+    """
     n_atoms = np.maximum(configurations.n_atoms, 1)
-    of_set = configurations.weight / max(len(configurations), 1)
+    of_set = _relative_weights(configurations)
     volumes = configurations.volumes
     strain = configurations.stress * volumes[:, None]
     strain[volumes == 0.0] = np.nan
@@ -123,7 +137,20 @@ def make_targets(configurations: Configurations, weights: LossWeights) -> Target
     energy, energy_scale = _clear_absent(configurations.energy, of_set * weights.energy / n_atoms)
     strain, strain_scale = _clear_absent(strain, of_strain)
     forces, force_scale = _clear_absent(forces, np.broadcast_to(of_atom[:, None], forces.shape))
-    return Targets(energy, energy_scale, strain, strain_scale, forces, force_scale)
+    return Targets(energy, energy_scale, strain, strain_scale, forces, force_scale, restraints)
+
+
+def _relative_weights(configurations: Configurations) -> Array:
+    """Return the weights of the configurations divided by their sum."""
+    weights = configurations.weight
+    for index in np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0))).tolist():
+        raise SettingError(
+            f"Configuration {configurations.describe(index)} has the weight {weights[index]}; give "
+            "a number >= 0."
+        )
+    total = float(weights.sum())
+    relative: Array = weights / total if total > 0.0 else weights
+    return relative
 
 
 def loss(
@@ -145,7 +172,7 @@ def loss_at(
 ) -> float:
     """Return the loss of a potential, the penalty included, for environments and labels at hand.
 
-    It is infinite where a prediction overflows.
+    So is a pull of the restraints. The loss is infinite where a prediction overflows.
     """
     sites = SiteEvaluator(potential, environment.types).evaluate(
         environment.neighbors, threads=threads
@@ -157,6 +184,8 @@ def loss_at(
         (sites.forces - targets.forces) * targets.force_scale,
     )
     data = float(sum((residual**2).sum() for residual in residuals))
+    if targets.restraints is not None:
+        data += targets.restraints.loss(potential.parameters)
     return data + penalty(potential) if math.isfinite(data) else math.inf
 
 

@@ -42,7 +42,7 @@ def test_the_loss_is_the_weighted_mean_of_squared_errors(training):
             + 0.3 * (forces**2).sum()
             + 0.04 * np.linalg.norm(stress) ** 2 / n_atoms
         )
-        expected += training.weight[index] * terms / 3
+        expected += training.weight[index] * terms / training.weight.sum()
     assert loss(potential, training, weights) == pytest.approx(expected, rel=1e-12)
 
 
@@ -52,7 +52,8 @@ def test_relative_forces_are_weighted_by_the_labelled_force(training):
     found = evaluate(potential, training).forces - training.forces
     size = (training.forces**2).sum(axis=1)
     weight = np.repeat(training.weight, 4) * eps / (size + eps)
-    expected = (weight * (found**2).sum(axis=1)).sum() / 3 + penalty(potential)
+    data = (weight * (found**2).sum(axis=1)).sum() / training.weight.sum()
+    expected = data + penalty(potential)
     weights = LossWeights(energy=0.0, force=1.0, stress=0.0, relative_force_eps=eps)
     assert loss(potential, training, weights) == pytest.approx(expected, rel=1e-12)
 
