@@ -14,6 +14,7 @@ from typing import Any
 from ase import Atoms
 from pydantic import ValidationError
 
+from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_job
 from aiida_alpot.campaign.calculators import level_of_theory
 from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.machines import load_machines
@@ -49,6 +50,10 @@ class Campaign:
         Names of ``start.structures`` with the identifiers that belong to each.
     test_sets : dict of Configurations
         Frozen test sets.
+    level_of_theory : str
+        Canonical JSON of what decides the values of the labels.
+    files : dict of Path
+        Files that calculators read, by the names of their inputs.
     path : Path
         The file it was read from.
     text : str
@@ -61,14 +66,10 @@ class Campaign:
     structures: Configurations
     starts: dict[str, list[str]]
     test_sets: dict[str, Configurations]
+    level_of_theory: str
+    files: dict[str, Path]
     path: Path
     text: str = field(repr=False)
-
-    @property
-    def level_of_theory(self) -> str:
-        """Canonical JSON of what decides the values of the labels."""
-        label = self.content.label
-        return level_of_theory(label.calculator, label.settings, self.path.parent)
 
     def as_settings(self) -> dict[str, Any]:
         """Return the plain JSON that the campaign's WorkChain takes as ``settings``."""
@@ -100,7 +101,12 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     check_campaign(content, str(path))
     if machines is None and content.machines is not None:
         machines = path.parent / content.machines
-    level = level_of_theory(content.label.calculator, content.label.settings, path.parent)
+    files = calculator_files(content, path.parent, str(path))
+    level = level_of_theory(
+        content.label.calculator,
+        settings_in_job(content.label.settings),
+        files["label"].parent if "label" in files else None,
+    )
     builder = _Builder(content, str(path), path.parent, level)
     training = builder.collect(
         {f"start_{i}": [item] for i, item in enumerate(content.start.training)}, "start.training"
@@ -120,6 +126,8 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
         structures=structures,
         starts=builder.identifiers,
         test_sets=tests,
+        level_of_theory=level,
+        files=files,
         path=path,
         text=text,
     )

@@ -6,9 +6,9 @@ The keys are those of "Settings of CampaignWorkChain" in docs/architecture.md.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_alpot.campaign.calculator_files import settings_in_job
 from aiida_alpot.campaign.calculators import needs_code
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
@@ -76,12 +76,6 @@ def code_labels(campaign: Campaign) -> dict[str, str]:
     return codes
 
 
-def label_files(campaign: Campaign) -> dict[str, Path]:
-    """Return the files that the calculator of the labels needs, by the names of their inputs."""
-    file = campaign.content.label.settings.get("file")
-    return {"label": campaign.path.parent / file} if isinstance(file, str) else {}
-
-
 def _sampler(entry: SamplerEntry, starts: dict[str, list[str]]) -> dict[str, Any]:
     return {
         "name": entry.name,
@@ -98,7 +92,7 @@ def _exploration(campaign: Campaign, samplers: dict[str, dict[str, Any]]) -> dic
     if first is None:
         return None
     return {
-        "calculator": {"ase": first.name, "settings": dict(first.settings)},
+        "calculator": {"ase": first.name, "settings": settings_in_job(first.settings)},
         "explore": [samplers[name] for name in first.samplers or samplers],
         "labels": first.labels,
     }
@@ -108,7 +102,7 @@ def _label(campaign: Campaign) -> dict[str, Any]:
     label = campaign.content.label
     return {
         "workchain": "gpaw" if label.calculator == "GPAW" else "ase",
-        "calculator": {"name": label.calculator, "settings": dict(label.settings)},
+        "calculator": {"name": label.calculator, "settings": settings_in_job(label.settings)},
         "level_of_theory": campaign.level_of_theory,
         "batch_size": label.batch_size,
         "max_jobs": campaign.machines.label.max_jobs,
@@ -129,7 +123,8 @@ def _validation(campaign: Campaign) -> dict[str, Any] | None:
     ]
     reference = None
     if not needs_code(content.label.calculator):
-        reference = {"ase": content.label.calculator, "settings": dict(content.label.settings)}
+        label = content.label
+        reference = {"ase": label.calculator, "settings": settings_in_job(label.settings)}
     return {
         "properties": properties,
         "initial_properties": before,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.kinds import settings_of
-from aiida_alpot.campaign.settings import code_labels, label_files, workchain_options
+from aiida_alpot.campaign.settings import code_labels, workchain_options
 from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def scheduler_script(campaign: Campaign) -> str:
             "indices": list(range(min(len(first), label["batch_size"]))),
         }
     )
-    builder.files = {name: orm.SinglefileData(path) for name, path in label_files(campaign).items()}
+    builder.files = {name: orm.SinglefileData(path) for name, path in campaign.files.items()}
     builder.metadata = {"options": options, "dry_run": True, "store_provenance": False}
     with tempfile.TemporaryDirectory(prefix="alpot-") as folder, _inside(Path(folder)):
         run(builder)

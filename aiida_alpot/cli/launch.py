@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiida_alpot.campaign.settings import code_labels, label_files, workchain_options
+from aiida_alpot.campaign.settings import code_labels, workchain_options
 from aiida_alpot.cli.profile import find_code, require_daemon
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def campaign_builder(campaign: Campaign) -> Any:
         name: ConfigurationsData.from_configurations(configurations)
         for name, configurations in campaign.test_sets.items()
     }
-    builder.files = {name: orm.SinglefileData(path) for name, path in label_files(campaign).items()}
+    builder.files = {name: orm.SinglefileData(path) for name, path in campaign.files.items()}
     builder.metadata.label = campaign.content.name
     return builder
 

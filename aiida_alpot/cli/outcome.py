@@ -48,8 +48,9 @@ def summary_line(node: Any) -> str:
     failed = f" ({summary['n_failed']} failed)" if summary["n_failed"] else ""
     budget = node.inputs.settings.get_dict()["budget"]["labels"]
     seconds = (node.mtime - node.ctime).total_seconds()
+    turns = f"{summary['n_turns']} turn" + ("s" if summary["n_turns"] != 1 else "")
     return (
-        f"{summary['verdict'].capitalize()} after {summary['n_turns']} turns and "
+        f"{summary['verdict'].capitalize()} after {turns} and "
         f"{duration(seconds)}: {calls} label calls{failed} of a budget of {budget}{known}."
     )
 

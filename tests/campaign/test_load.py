@@ -11,7 +11,7 @@ import pytest
 
 from aiida_alpot.campaign import load_campaign, load_machines
 from aiida_alpot.campaign.settings import code_labels, workchain_options
-from aiida_alpot.errors import CampaignFileError
+from aiida_alpot.errors import CampaignFileError, InputFileError
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGNS = sorted(
@@ -106,3 +106,43 @@ def test_a_mistake_in_a_machines_file_is_one_line(tmp_path):
     path.write_text("fitt: {code: alpot@cluster}")
     with pytest.raises(CampaignFileError, match=r"unknown key fitt; did you mean 'fit'"):
         load_machines(path)
+
+
+TERSOFF = "label: {calculator: Tersoff, settings: {file: files/Cu.tersoff}}"
+
+
+def test_a_file_of_a_calculator_counts_from_the_folder_of_the_campaign(
+    write_campaign, tmp_path, monkeypatch
+):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "Cu.tersoff").write_text("parameters")
+    write_campaign(("label: {calculator: EMT}", TERSOFF))
+    monkeypatch.chdir(tmp_path)
+    campaign = load_campaign("campaign.yaml")
+    assert campaign.files == {"label": tmp_path / "files" / "Cu.tersoff"}
+    # jobs have their files in one folder
+    assert campaign.as_settings()["label"]["calculator"]["settings"] == {"file": "Cu.tersoff"}
+    before = campaign.level_of_theory
+    (tmp_path / "files" / "Cu.tersoff").write_text("other parameters")
+    assert load_campaign("campaign.yaml").level_of_theory != before
+
+
+def test_a_missing_file_of_a_calculator_is_named(write_campaign):
+    path = write_campaign(("label: {calculator: EMT}", TERSOFF))
+    with pytest.raises(InputFileError, match=r"label\.settings\.file is 'files/Cu\.tersoff'"):
+        load_campaign(path)
+
+
+def test_two_calculators_do_not_share_a_name_for_two_files(write_campaign, tmp_path):
+    for folder in ("files", "first"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "Cu.tersoff").write_text(folder)
+    first = (
+        "start:\n  calculator: {name: Tersoff, settings: {file: FOLDER/Cu.tersoff}, labels: 4}\n"
+    )
+    labels = ("label: {calculator: EMT}", TERSOFF)
+    same = write_campaign(labels, ("start:\n", first.replace("FOLDER", "files")))
+    assert load_campaign(same).files.keys() == {"label"}
+    path = write_campaign(labels, ("start:\n", first.replace("FOLDER", "first")))
+    with pytest.raises(CampaignFileError, match="another name than that of label"):
+        load_campaign(path)
