@@ -11,10 +11,10 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError, SpeciesError
+from aiida_alpot.fitting.radial_interval import change_interval
 from aiida_alpot.mtp.contractions import MomentBasis, moment_basis
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
 from aiida_alpot.neighbors import batch_neighbor_list
@@ -144,7 +144,7 @@ def warm_start(
         If a species of the potential is missing.
     """
     if min_distance is not None and min_distance != potential.min_distance:
-        potential = _change_interval(potential, min_distance)
+        potential = change_interval(potential, min_distance)
     if level is not None and level != potential.level:
         potential = _raise_level(potential, level, seed)
     if species is not None and tuple(species) != potential.species:
@@ -159,31 +159,6 @@ def _require_species(needed: Sequence[str], given: Sequence[str]) -> None:
             f"Species {', '.join(missing)} is missing in the species {' '.join(given)}. Add it, or "
             "leave out the configurations that hold it."
         )
-
-
-def _change_interval(
-    potential: MomentTensorPotential, min_distance: float
-) -> MomentTensorPotential:
-    """Expand the radial functions in Chebyshev polynomials of another interval."""
-    cutoff = potential.cutoff
-    if not 0.0 < min_distance < cutoff:
-        raise SettingError(
-            f"min_distance is {min_distance:g} A; it must lie between 0 and the cutoff, {cutoff:g}."
-        )
-    size = potential.radial_coefficients.shape[-1]
-    nodes = chebyshev.chebpts1(size)
-    r = 0.5 * (nodes * (cutoff - min_distance) + min_distance + cutoff)
-    old_lower = potential.min_distance
-    old_argument = (2.0 * r - (old_lower + cutoff)) / (cutoff - old_lower)
-    # columns: old polynomials in terms of the new ones
-    change = np.linalg.solve(
-        chebyshev.chebvander(nodes, size - 1), chebyshev.chebvander(old_argument, size - 1)
-    )
-    return dataclasses.replace(
-        potential,
-        radial_coefficients=potential.radial_coefficients @ change.T,
-        min_distance=float(min_distance),
-    )
 
 
 def _extend_species(
