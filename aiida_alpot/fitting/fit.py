@@ -23,6 +23,7 @@ import numpy as np
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import LabelError, SettingError
+from aiida_alpot.fitting.core_labels import subtract_repulsion
 from aiida_alpot.fitting.linear import solve_linear
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
@@ -30,6 +31,7 @@ from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.repulsion import without_repulsion
 
 __all__ = [
     "FitResult",
@@ -173,6 +175,9 @@ def fit_targets(
             "No label of the training set has a weight in the loss. Give a weight to one of the "
             "labels that it holds."
         )
+    # the core has no parameters: what it explains is taken off the labels, once
+    targets, core = subtract_repulsion(targets, initial, environment), initial.core
+    initial = without_repulsion(initial)
     recorder = _Recorder(progress)
     interrupted = False
     with _interruptible():
@@ -197,7 +202,9 @@ def fit_targets(
         except KeyboardInterrupt:
             interrupted = True
             recorder.finish()
-    return recorder.result(interrupted, max_iterations, tolerance)
+    result = recorder.result(interrupted, max_iterations, tolerance)
+    potential = dataclasses.replace(result.potential, core=core)
+    return dataclasses.replace(result, potential=potential)
 
 
 def restart(

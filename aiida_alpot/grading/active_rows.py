@@ -184,4 +184,6 @@ def potential_hash(potential: MomentTensorPotential) -> str:
     ):
         digest.update(np.ascontiguousarray(part, dtype=dtype).tobytes())
     digest.update(" ".join(potential.species).encode())
+    if potential.core is not None:
+        digest.update(potential.core.as_text(potential.species).encode())
     return digest.hexdigest()

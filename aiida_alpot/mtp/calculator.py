@@ -149,11 +149,12 @@ class MTP(Calculator):  # type: ignore[misc]
 
     def _warn_of_close_pairs(self) -> None:
         smallest = self.neighbors.smallest_distance
-        if smallest < self.potential.min_distance and not self._has_warned:
+        if smallest < self.potential.uncontrolled_below and not self._has_warned:
             self._has_warned = True
             logger.warning(
                 "Atoms are %.3f A apart, closer than min_distance %.3f A of the potential, below "
-                "which its radial functions are not controlled. Further pairs are not reported.",
+                "which its radial functions are not controlled. Fit it with a ZBL core if atoms are "
+                "to come so close. Further pairs are not reported.",
                 smallest,
                 self.potential.min_distance,
             )

@@ -8,13 +8,15 @@ import numpy as np
 from aiida_alpot.mtp.kernels.lanes import LANES, WIDE
 from aiida_alpot.mtp.kernels.tables import ContractionTables
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.zbl import fade_limits
 
 Array = np.ndarray
 
 
 def radial_limits(potential: MomentTensorPotential) -> Array:
-    """Return (3,): min_distance, cutoff, scaling."""
-    return np.array([potential.min_distance, potential.cutoff, potential.scaling])
+    """Return min_distance, cutoff, scaling, then what :func:`fade_limits` has of the core."""
+    limits = np.array([potential.min_distance, potential.cutoff, potential.scaling])
+    return np.concatenate([limits, fade_limits(potential.core, potential.species)])
 
 
 def moment_seeds(tables: ContractionTables, moment_coefficients: Array) -> Array:

@@ -4,8 +4,8 @@
 A file is a sequence of ``key = value`` entries in a fixed order, some values lists in braces, and
 one block ``radial_coeffs`` of a list for each ordered pair of types and each radial function. It
 names no species; our writer records their symbols, separated by spaces, in ``potential_tag``, which
-other readers skip. Numbers are written with 17 significant digits, so that reading and writing
-again gives the same bytes.
+other readers skip, and after them the radii of a ZBL core, if there is one. Numbers are written
+with 17 significant digits, so that reading and writing again gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ase.data import atomic_numbers
 from aiida_alpot.errors import InputFileError, SpeciesError
 from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.zbl import core_from_words, split_core
 from aiida_alpot.whole_files import read_text, write_text
 
 Array = np.ndarray
@@ -107,6 +108,8 @@ def dump_potential(potential: MomentTensorPotential) -> str:
     # other readers split the line at "=" and stop the name at a line break
     name = " ".join(potential.name.replace("=", " ").split())
     tag = " ".join(potential.species)
+    if potential.core is not None:
+        tag += f" {potential.core.as_text(potential.species)}"
     lines = [
         "MTP",
         f"version = {_WRITTEN_VERSION}",
@@ -171,7 +174,8 @@ def _require_known_kind(entries: dict[str, str], source: str) -> None:
 def _name_species(
     potential: MomentTensorPotential, tag: str, species: Sequence[str] | None, source: str
 ) -> MomentTensorPotential:
-    recorded = tuple(tag.split())
+    symbols, core_words = split_core(tag.split())
+    recorded = tuple(symbols)
     is_recorded = len(recorded) == potential.n_species == len(set(recorded)) and all(
         atomic_numbers.get(symbol, 0) > 0 for symbol in recorded
     )
@@ -180,6 +184,7 @@ def _name_species(
             f"{source} records the species {' '.join(recorded)}, not {' '.join(species)}. "
             "Leave the names away, or give them in this order."
         )
-    if species is not None:
-        return potential.with_species(species)
-    return potential.with_species(recorded) if is_recorded else potential
+    if is_recorded:
+        core = core_from_words(core_words, recorded, source)
+        return potential.with_species(recorded).with_core(core)
+    return potential if species is None else potential.with_species(species)

@@ -20,6 +20,7 @@ import numpy as np
 
 from aiida_alpot.errors import SettingError, SpeciesError
 from aiida_alpot.mtp.contractions import MomentBasis, moment_basis
+from aiida_alpot.mtp.zbl import ZblCore
 
 Array = np.ndarray
 RADIAL_BASIS_SIZE = 8
@@ -47,6 +48,8 @@ class MomentTensorPotential:
         Factor on all radial functions.
     name : str
         Free text kept in the file.
+    core : ZblCore, optional
+        Repulsion of close pairs, which is added to the moment tensor potential.
     """
 
     basis: MomentBasis
@@ -58,6 +61,7 @@ class MomentTensorPotential:
     cutoff: float
     scaling: float = 1.0
     name: str = "MTP"
+    core: ZblCore | None = None
 
     @property
     def n_species(self) -> int:
@@ -89,6 +93,15 @@ class MomentTensorPotential:
                 self.moment_coefficients,
             ]
         )
+
+    @property
+    def uncontrolled_below(self) -> float:
+        """Distance below which nothing keeps the radial functions bounded, Angstrom; 0 if a core.
+
+        An overlay adds to them but leaves them as they are.
+        """
+        fades = self.core is not None and self.core.fades
+        return 0.0 if fades else self.min_distance
 
     def with_parameters(self, parameters: Array) -> MomentTensorPotential:
         """Return the same potential with other coefficients, in the order of ``parameters``.
@@ -127,6 +140,30 @@ class MomentTensorPotential:
                 f"{', '.join(species) or 'none'}. Name each type once, in the order of the file."
             )
         return dataclasses.replace(self, species=tuple(species))
+
+    def with_core(self, core: ZblCore | None) -> MomentTensorPotential:
+        """Return the same potential with another core, or none.
+
+        Raises
+        ------
+        SpeciesError
+            If the potential names no species.
+        SettingError
+            If the core reaches as far as the cutoff.
+        """
+        if core is None:
+            return dataclasses.replace(self, core=None)
+        if not self.species:
+            raise SpeciesError(
+                "The potential names no species, which a ZBL core needs. Give their order with "
+                f"--species, {self.n_species} of them."
+            )
+        if core.reach(self.species) >= self.cutoff:
+            raise SettingError(
+                f"The ZBL core reaches to {core.reach(self.species):g} A, the potential to "
+                f"{self.cutoff:g} A. Give a smaller outer radius or a larger cutoff."
+            )
+        return dataclasses.replace(self, core=core.completed(self.species))
 
     def types_of(self, numbers: Array) -> Array:
         """(n_atoms,) int32: the type of each atomic number.

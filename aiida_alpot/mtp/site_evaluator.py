@@ -15,6 +15,7 @@ from aiida_alpot.mtp.kernels.energy import energy_work_size, evaluate_blocks
 from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS
 from aiida_alpot.mtp.kernels.tables import contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.repulsion import repulsion_of
 from aiida_alpot.neighbors import NeighborList
 
 Array = np.ndarray
@@ -63,6 +64,7 @@ class SiteEvaluator:
         self._limits = radial_limits(potential)
         self._coefficients = np.ascontiguousarray(potential.radial_coefficients)
         self._spaces: list[_WorkSpace] = []
+        self._repulsion = repulsion_of(potential)
 
     def evaluate(
         self,
@@ -102,7 +104,10 @@ class SiteEvaluator:
             self._spaces.append(space)
 
         run_chunks(run, len(chunks), threads)
-        return SiteResults(energies, add_in_order(partial_forces), strains)
+        results = SiteResults(energies, add_in_order(partial_forces), strains)
+        if self._repulsion is not None:
+            self._repulsion.add_to(results, neighbors, self.types, threads=threads)
+        return results
 
     def _run_with_rows(
         self,

@@ -30,6 +30,7 @@ from aiida_alpot.mtp.kernels.lanes import (
     square_root,
     store,
 )
+from aiida_alpot.mtp.kernels.zbl import fade_of_pairs
 
 
 @compiled
@@ -112,9 +113,9 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
 def expand_radial(work, vectors_at, low, high, coefficients, center, limits, radial_at):
     """Compute unit vectors, 1/r, phi_k, phi'_k, f_mu and f'_mu of one group.
 
-    ``coefficients`` is (n_species, n_species, n_radial, n_basis), ``limits`` is (min_distance,
-    cutoff, scaling). Written from ``radial_at``: u_x, u_y, u_z, 1/r, then phi_k, phi'_k,
-    f_mu, f'_mu.
+    ``coefficients`` is (n_species, n_species, n_radial, n_basis), ``limits`` that of
+    :func:`~aiida_alpot.mtp.kernel_arguments.radial_limits`. Written from ``radial_at``: u_x, u_y,
+    u_z, 1/r, then phi_k, phi'_k, f_mu, f'_mu.
     """
     n_radial = coefficients.shape[2]
     n_basis = coefficients.shape[3]
@@ -136,6 +137,13 @@ def expand_radial(work, vectors_at, low, high, coefficients, center, limits, rad
     margin = positive_part(splat_wide(cutoff) - distance)
     older = splat_wide(limits[2]) * margin * margin
     older_slope = splat_wide(-2.0 * limits[2]) * margin
+    if len(limits) > 3:
+        # all phi_k follow from the first two, so a factor on those is one on all
+        share, share_slope = fade_of_pairs(
+            distance, species, low, high, center, coefficients.shape[1], limits, 3
+        )
+        older_slope = fma(older, share_slope, older_slope * share)
+        older = older * share
     basis_at = radial_at + 4 * WIDE
     slopes_at = basis_at + n_basis * WIDE
     store(work, basis_at, older)
