@@ -91,6 +91,11 @@ class MTP(Calculator):  # type: ignore[misc]
         self._numbers = np.zeros(0, dtype=np.int64)
         self._has_warned = False
 
+    @property
+    def uncontrolled_below(self) -> float:
+        """Distance below which results mean nothing, Angstrom; 0 where a core holds atoms apart."""
+        return self.potential.uncontrolled_below
+
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return which of positions, numbers, cell and pbc differ from the last evaluation.
 
@@ -153,8 +158,8 @@ class MTP(Calculator):  # type: ignore[misc]
             self._has_warned = True
             logger.warning(
                 "Atoms are %.3f A apart, closer than min_distance %.3f A of the potential, below "
-                "which its radial functions are not controlled. Fit it with a ZBL core if atoms are "
-                "to come so close. Further pairs are not reported.",
+                "which its radial functions are not controlled. Fit it with a ZBL core if atoms "
+                "are to come so close. Further pairs are not reported.",
                 smallest,
                 self.potential.min_distance,
             )

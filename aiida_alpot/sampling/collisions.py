@@ -38,11 +38,14 @@ class CollisionWatch:
     ----------
     distance : float or None
         Smallest distance allowed, in Angstrom; half the sum of the covalent radii of the pair by
-        default.
+        default, and at least ``floor``.
+    floor : float
+        Distance below which nobody knows what the calculator returns, Angstrom.
     """
 
-    def __init__(self, distance: float | None = None) -> None:
+    def __init__(self, distance: float | None = None, *, floor: float = 0.0) -> None:
         self._distance = distance
+        self._floor = floor
         self._positions: np.ndarray | None = None
         self._cell = np.zeros((3, 3))
         self._inverse_cell: np.ndarray | None = None
@@ -77,13 +80,13 @@ class CollisionWatch:
     def _search(self, atoms: Atoms) -> Collision | None:
         radii = covalent_radii[atoms.numbers]
         fixed = self._distance
-        self._largest_allowed = float(radii.max()) if fixed is None else fixed
+        self._largest_allowed = max(float(radii.max()), self._floor) if fixed is None else fixed
         radius = self._largest_allowed + SKIN
         pairs = neighbor_list(atoms, radius)
         first = np.repeat(np.arange(len(atoms)), np.diff(pairs.first))
         distances = np.linalg.norm(pairs.vectors, axis=1)
         if fixed is None:
-            allowed = (radii[first] + radii[pairs.neighbor]) / 2
+            allowed = np.maximum((radii[first] + radii[pairs.neighbor]) / 2, self._floor)
         else:
             allowed = np.full(len(distances), fixed)
         margins = distances - allowed

@@ -141,7 +141,8 @@ def run_sampler(
     check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
     sampler.check(starts)
     chains = [
-        _Chain(one, stop_rules.conditions(), Recorder(record_rules), observe) for one in names
+        _Chain(one, stop_rules.conditions(calculator), Recorder(record_rules), observe)
+        for one in names
     ]
     if sampler.joint:
         _drive(sampler.frames(starts, calculator, rng), chains)

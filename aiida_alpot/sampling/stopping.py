@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms, units
@@ -20,6 +20,11 @@ from aiida_alpot.sampling.settings import require, setting
 
 ENDINGS = ("finished", "converged", "unconverged")
 """Kinds of stop with which a chain has run its whole length."""
+SHARE_OF_KNOWN_DISTANCES = 0.7
+"""Frames with pairs nearer than this share of the smallest known distance are of no use.
+
+The gate before labelling refuses them by default, too.
+"""
 
 
 class Observation(NamedTuple):
@@ -90,11 +95,11 @@ class StopOnGrade:
 class StopOnCollision:
     """Stop when two atoms come nearer than ``distance`` in Angstrom.
 
-    Without a distance, half the sum of the covalent radii of the pair.
+    Without a distance, half the sum of the covalent radii of the pair, and at least ``floor``.
     """
 
-    def __init__(self, distance: float | None) -> None:
-        self._watch = CollisionWatch(distance)
+    def __init__(self, distance: float | None, *, floor: float = 0.0) -> None:
+        self._watch = CollisionWatch(distance, floor=floor)
 
     def __call__(self, seen: Observation) -> Stop | None:
         """Look for a pair that is too close."""
@@ -175,7 +180,8 @@ class StopRules:
     )
     collision_distance: float | None = setting(
         None,
-        "Smallest distance of two atoms, A. null: half the sum of their covalent radii.",
+        "Smallest distance of two atoms, A. null: half the sum of their covalent radii, and for a "
+        "moment tensor potential at least 0.7 of its min_distance; with a ZBL core none.",
     )
     max_steps: int | None = setting(None, "Most steps of any chain. null: the sampler decides.")
     max_temperature_K: float | None = setting(  # noqa: N815 - the unit of the key
@@ -196,8 +202,15 @@ class StopRules:
             "zero, a positive whole number or null",
         )
 
-    def conditions(self) -> list[StopCondition]:
-        """Return fresh conditions for one chain, in their order of precedence."""
+    def conditions(self, calculator: Any = None) -> list[StopCondition]:
+        """Return fresh conditions for one chain, in their order of precedence.
+
+        Parameters
+        ----------
+        calculator : ASE calculator, optional
+            Its attribute ``uncontrolled_below`` says below which distance its results mean nothing,
+            Angstrom; 0 if they always do. Without it nothing is known.
+        """
         optional: list[tuple[float | None, Callable[[float], StopCondition]]] = [
             (self.gamma_break, StopOnGrade),
             (self.max_temperature_K, StopOnTemperature),
@@ -205,7 +218,14 @@ class StopRules:
             (self.max_steps, lambda steps: StopOnBudget(int(steps))),
         ]
         chosen = [make(value) for value, make in optional if value is not None]
-        return [StopOnNumbersThatAreNotFinite(), StopOnCollision(self.collision_distance), *chosen]
+        return [StopOnNumbersThatAreNotFinite(), *self._collision(calculator), *chosen]
+
+    def _collision(self, calculator: Any) -> list[StopCondition]:
+        limit = getattr(calculator, "uncontrolled_below", None)
+        if limit == 0.0 and self.collision_distance is None:
+            return []
+        floor = SHARE_OF_KNOWN_DISTANCES * (limit or 0.0)
+        return [StopOnCollision(self.collision_distance, floor=floor)]
 
 
 def kinetic_temperature(atoms: Atoms) -> float:
