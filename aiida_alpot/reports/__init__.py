@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""PLACEHOLDER reports."""
+"""What a campaign tells its owner: progress, outcome, provenance, tables, plots, one HTML file."""

@@ -139,8 +139,8 @@ def find_potential(identifier: str) -> Any:
     from aiida import orm
     from aiida.common import exceptions
 
-    from aiida_alpot.cli.profile import find_campaign, is_campaign
     from aiida_alpot.data import PotentialData
+    from aiida_alpot.reports.campaigns import find_campaign, is_campaign
 
     path = Path(identifier)
     if path.is_file():

@@ -28,7 +28,7 @@ def alpot(profile, *words):
 @pytest.fixture(scope="module")
 def finished(aiida_profile, alpot_code, daemon):
     """What ``alpot run`` printed, and the process of the campaign."""
-    from aiida_alpot.cli.profile import find_campaign
+    from aiida_alpot.reports.campaigns import find_campaign
 
     result = alpot(aiida_profile, "run", RECIPE)
     assert result.exit_code == 0, result.output

@@ -27,7 +27,8 @@ def command(*, campaign: str | None, output: Path | None, force: bool, profile: 
 
     CAMPAIGN is a name, a PK or a UUID; the last campaign if none is given.
     """
-    from aiida_alpot.cli.profile import campaign_name, find_campaign, open_profile
+    from aiida_alpot.cli.profile import open_profile
+    from aiida_alpot.reports.campaigns import campaign_name, find_campaign
     from aiida_alpot.reports.export import export_campaign
 
     open_profile(profile)

@@ -30,7 +30,8 @@ def command(*, campaign: str | None, output: Path, profile: str | None) -> None:
     stopped, the label ledger, times, settings and UUIDs. A campaign that runs is shown as far as
     it is.
     """
-    from aiida_alpot.cli.profile import find_campaign, open_profile
+    from aiida_alpot.cli.profile import open_profile
+    from aiida_alpot.reports.campaigns import find_campaign
     from aiida_alpot.reports.html import render_report
     from aiida_alpot.reports.report_data import read_report_data
     from aiida_alpot.whole_files import write_text

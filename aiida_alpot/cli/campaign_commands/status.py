@@ -24,13 +24,9 @@ def command(
     """Show how far CAMPAIGN is: a name, a PK or a UUID; the last one if none is given."""
     from rich.console import Console
 
-    from aiida_alpot.cli.profile import (
-        all_campaigns,
-        daemon_is_running,
-        find_campaign,
-        open_profile,
-    )
+    from aiida_alpot.cli.profile import daemon_is_running, open_profile
     from aiida_alpot.cli.watching import daemon_note
+    from aiida_alpot.reports.campaigns import all_campaigns, find_campaign
     from aiida_alpot.reports.progress import read_progress
     from aiida_alpot.reports.tables import budget_line, live_table, plain_lines
 

@@ -17,7 +17,8 @@ def command(*, campaign: str | None, profile: str | None) -> None:
 
     Its potential, labels and ledger are handed out as at any other end.
     """
-    from aiida_alpot.cli.profile import campaign_name, find_campaign, open_profile
+    from aiida_alpot.cli.profile import open_profile
+    from aiida_alpot.reports.campaigns import campaign_name, find_campaign
 
     open_profile(profile)
     node = find_campaign(campaign)

@@ -19,8 +19,9 @@ def command(context: click.Context, *, campaign: str | None, profile: str | None
     The exit status is that of 'alpot run'.
     """
     from aiida_alpot.cli.outcome import exit_status_of, tell_outcome
-    from aiida_alpot.cli.profile import find_campaign, open_profile
+    from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.cli.watching import INTERRUPTED, watch_campaign
+    from aiida_alpot.reports.campaigns import find_campaign
 
     opened = open_profile(profile)
     node = find_campaign(campaign)
