@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""A whole training: weights, references and restraints, the fit, its committee and its warnings.
+
+:func:`aiida_alpot.fitting.fit_potential` minimises a loss. What surrounds it in practice is here:
+which configurations count and how much, energies of free atoms taken off and put back, blocks of
+parameters held, single absurd labels disarmed, and in the end a look at what the data could not
+teach. The job ``fit`` is this on files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aiida_alpot.configuration_checks import check_geometry, check_labels
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import EmptyDataError
+from aiida_alpot.fitting.committee import (
+    CommitteeSettings,
+    Member,
+    committee_members,
+    fit_committee,
+)
+from aiida_alpot.fitting.diagnosis import (
+    FitWarning,
+    warn_about_data,
+    warn_about_outliers,
+    warn_about_rank,
+)
+from aiida_alpot.fitting.fit import (
+    DEFAULT_ITERATIONS,
+    DEFAULT_TOLERANCE,
+    FitResult,
+    Progress,
+    fit_targets,
+)
+from aiida_alpot.fitting.linear import normal_equations
+from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
+from aiida_alpot.fitting.outliers import Outlier, find_outliers, suspicious_labels
+from aiida_alpot.fitting.references import atomic_references, shift_constants, subtract_references
+from aiida_alpot.fitting.residuals import Deviations, deviations
+from aiida_alpot.fitting.restraints import Restraints, make_restraints
+from aiida_alpot.fitting.robust import (
+    LabelWeights,
+    check_threshold,
+    fit_robustly,
+    without_suspicious,
+)
+from aiida_alpot.fitting.strata import frozen_parameters, select_parameters
+from aiida_alpot.fitting.weighting import Weighting, weigh_configurations
+from aiida_alpot.mtp.evaluate import Evaluation, evaluate
+from aiida_alpot.mtp.jacobian import Environment, make_environment
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a potential is trained.
+
+    Parameters
+    ----------
+    weights : LossWeights
+        Of energies, forces and stresses.
+    weighting : Weighting
+        Rules for the weights of configurations.
+    atomic_energies : str, mapping of str to float or None
+        Energies of free atoms, see :func:`aiida_alpot.fitting.references.atomic_references`.
+    frozen : tuple of str
+        Blocks of parameters that keep their values, see :mod:`aiida_alpot.fitting.strata`.
+    train_only : tuple of str or None
+        Blocks outside of which all do.
+    pull : float
+        Strength of the pull towards the potential that the fit starts from.
+    pulled : tuple of str or None
+        Blocks that are pulled; all if None.
+    robust : float or None
+        Errors above so many times the median lose influence; ordinary least squares if None.
+    committee : CommitteeSettings or None
+        Further potentials, whose disagreement is an uncertainty.
+    seed, n_starts, max_iterations, tolerance, threads
+        See :func:`aiida_alpot.fitting.fit_potential`.
+    """
+
+    weights: LossWeights = field(default_factory=LossWeights)
+    weighting: Weighting = field(default_factory=Weighting)
+    atomic_energies: str | Mapping[str, float] | None = None
+    frozen: tuple[str, ...] = ()
+    train_only: tuple[str, ...] | None = None
+    pull: float = 0.0
+    pulled: tuple[str, ...] | None = None
+    robust: float | None = None
+    committee: CommitteeSettings | None = None
+    seed: int = 0
+    n_starts: int = 1
+    max_iterations: int = DEFAULT_ITERATIONS
+    tolerance: float = DEFAULT_TOLERANCE
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training gave.
+
+    Parameters
+    ----------
+    fit : FitResult
+        The potential and how its search went.
+    committee : tuple of FitResult
+        The members; empty if none was asked for.
+    trained_on : Configurations
+        What was trained on, with weights; configurations of weight zero are not in it.
+    atomic_energies : mapping of str to float or None
+        Energies of free atoms that were used, eV.
+    outliers : tuple of Outlier
+        Labels that do not go with the others, the worst first.
+    n_reduced : int
+        Labels whose weight the robust loss has reduced.
+    warnings : tuple of FitWarning
+        What the data could not teach.
+    """
+
+    fit: FitResult
+    committee: tuple[FitResult, ...]
+    trained_on: Configurations
+    atomic_energies: Mapping[str, float] | None
+    outliers: tuple[Outlier, ...]
+    n_reduced: int
+    warnings: tuple[FitWarning, ...]
+
+
+def train_potential(
+    training: Configurations,
+    *,
+    initial: MomentTensorPotential,
+    settings: TrainingSettings | None = None,
+    progress: Progress | None = None,
+) -> Training:
+    """Train a potential, and a committee if one is asked for.
+
+    Parameters
+    ----------
+    training : Configurations
+        Labelled, in part or in full.
+    initial : MomentTensorPotential
+        Of :func:`start_potential` or :func:`warm_start`. Frozen blocks keep its values; a pull
+        leads to it.
+    settings : TrainingSettings, optional
+        How.
+    progress : callable, optional
+        Is given a :class:`SearchState` after every step.
+
+    Raises
+    ------
+    EmptyDataError
+        If nothing has a weight.
+    SettingError, SpeciesError, GeometryError, LabelError
+        If a setting is out of range or the training set is not usable, see the parts.
+    """
+    settings = settings or TrainingSettings()
+    if settings.robust is not None:
+        check_threshold(settings.robust)
+    check_geometry(training)
+    check_labels(training)
+    kept = _weighed(training, settings.weighting)
+    references = None
+    if settings.atomic_energies is not None:
+        references = atomic_references(kept, settings.atomic_energies, cutoff=initial.cutoff)
+    return _Trainer(kept, initial, references, settings, progress).train()
+
+
+def _weighed(training: Configurations, weighting: Weighting) -> Configurations:
+    """Return the configurations that count, with their weights."""
+    trusted = np.ones(len(training), dtype=bool)
+    trusted[[one.configuration for one in suspicious_labels(training) if one.kind == "energy"]] = 0
+    weighed = weigh_configurations(training, weighting, trusted=trusted)
+    kept = weighed.select(weighed.weight != 0.0)
+    if len(kept) == 0:
+        raise EmptyDataError(
+            "Every configuration of the training set has the weight zero. Give one a weight, or "
+            "widen the limits of the weighting."
+        )
+    return kept
+
+
+class _Trainer:
+    """The data of one training and the steps that use them."""
+
+    def __init__(
+        self,
+        configurations: Configurations,
+        initial: MomentTensorPotential,
+        references: Mapping[str, float] | None,
+        settings: TrainingSettings,
+        progress: Progress | None,
+    ) -> None:
+        self.configurations = configurations
+        self.initial = initial
+        self.references = references
+        self.settings = settings
+        self.progress = progress
+        self.shifted, self.start = configurations, initial
+        if references is not None:
+            self.shifted = subtract_references(configurations, references)
+            self.start = _without_references(initial, references)
+        self.environment: Environment = make_environment(initial, configurations)
+        self.restraints = self._restraints()
+        self.suspicious = suspicious_labels(self.shifted)
+
+    def _restraints(self) -> Restraints | None:
+        settings, start = self.settings, self.start
+        if not (settings.frozen or settings.train_only is not None or settings.pull):
+            return None
+        pulled = None if settings.pulled is None else select_parameters(start, settings.pulled)
+        return make_restraints(
+            start,
+            frozen=frozen_parameters(start, frozen=settings.frozen, train_only=settings.train_only),
+            pull=settings.pull,
+            pulled=pulled,
+        )
+
+    def train(self) -> Training:
+        """Fit, look at the result, fit the committee."""
+        result, factors = self._fit()
+        potential = result.potential
+        found = find_outliers(
+            self.shifted,
+            self._deviations(potential),
+            _errors(self.shifted, self._predict(potential)),
+        )
+        outliers = _merge(self.suspicious, found)
+        warnings = (
+            *warn_about_data(self.configurations, self.environment, potential),
+            *self._rank_warnings(potential),
+            *warn_about_outliers(outliers),
+        )
+        committee: tuple[FitResult, ...] = ()
+        if self.settings.committee is not None and not result.interrupted:
+            committee = fit_committee(
+                committee_members(
+                    self.shifted,
+                    self.start,
+                    self.settings.committee,
+                    seed=self.settings.seed,
+                    restraints=self.restraints,
+                ),
+                lambda member: self._fit_member(member, factors),
+            )
+        return Training(
+            fit=self._finish(result),
+            committee=tuple(self._finish(member) for member in committee),
+            trained_on=self.configurations,
+            atomic_energies=self.references,
+            outliers=tuple(outliers),
+            n_reduced=factors.count_reduced() if factors is not None else 0,
+            warnings=warnings,
+        )
+
+    def _fit(self) -> tuple[FitResult, LabelWeights | None]:
+        targets = self._targets(self.shifted)
+        if self.settings.robust is None:
+            return self._search(targets, self.start, self.settings.n_starts), None
+        return fit_robustly(
+            lambda factors, start: self._search(
+                factors.apply(targets),
+                start,
+                self.settings.n_starts if start is self.start else 1,
+            ),
+            self._deviations,
+            initial=self.start,
+            first=without_suspicious(self.shifted, self.suspicious),
+            threshold=self.settings.robust,
+        )
+
+    def _fit_member(self, member: Member, factors: LabelWeights | None) -> FitResult:
+        targets = self._targets(self.shifted.replace(weight=member.weight))
+        return self._search(
+            targets if factors is None else factors.apply(targets), member.initial, 1
+        )
+
+    def _targets(self, configurations: Configurations) -> Targets:
+        return make_targets(configurations, self.settings.weights, self.restraints)
+
+    def _search(self, targets: Targets, start: MomentTensorPotential, n_starts: int) -> FitResult:
+        settings = self.settings
+        return fit_targets(
+            self.environment,
+            targets,
+            initial=start,
+            seed=settings.seed,
+            n_starts=n_starts,
+            max_iterations=settings.max_iterations,
+            tolerance=settings.tolerance,
+            threads=settings.threads,
+            progress=self.progress,
+        )
+
+    def _predict(self, potential: MomentTensorPotential) -> Evaluation:
+        return evaluate(
+            potential,
+            self.shifted,
+            neighbors=self.environment.neighbors,
+            threads=self.settings.threads,
+        )
+
+    def _deviations(self, potential: MomentTensorPotential) -> Deviations:
+        return deviations(self.shifted, self._predict(potential), self.settings.weights)
+
+    def _rank_warnings(self, potential: MomentTensorPotential) -> Iterator[FitWarning]:
+        from aiida_alpot.grading.row_space import structural_rank
+
+        targets = dataclasses.replace(self._targets(self.shifted), restraints=None)
+        equations = normal_equations(
+            potential, self.environment, targets, threads=self.settings.threads
+        )
+        yield from warn_about_rank(
+            equations.matrix,
+            n_directions=structural_rank(potential),
+            n_labels=targets.n_rows,
+            frozen=None if self.restraints is None else self.restraints.frozen,
+        )
+
+    def _finish(self, result: FitResult) -> FitResult:
+        """Put the energies of free atoms back; what is frozen has its value to the last bit."""
+        if self.references is None:
+            return result
+        raised = shift_constants(result.potential, self.references, sign=1)
+        if self.restraints is not None:
+            # a constant of zero was never fitted and becomes that of the free atom
+            is_kept = self.restraints.frozen & (self.initial.parameters != 0.0)
+            raised = raised.with_parameters(
+                np.where(is_kept, self.initial.parameters, raised.parameters)
+            )
+        return dataclasses.replace(result, potential=raised)
+
+
+def _without_references(
+    potential: MomentTensorPotential, references: Mapping[str, float]
+) -> MomentTensorPotential:
+    """Lower the constants that were fitted; one of zero was not."""
+    lowered = shift_constants(potential, references, sign=-1)
+    constants = np.where(potential.species_coefficients == 0.0, 0.0, lowered.species_coefficients)
+    return dataclasses.replace(lowered, species_coefficients=constants)
+
+
+def _errors(configurations: Configurations, prediction: Evaluation) -> dict[str, Array]:
+    """Return absolute errors in the units of people, of each label."""
+    return {
+        "energy": np.abs(prediction.energy - configurations.energy) / configurations.n_atoms,
+        "forces": np.linalg.norm(prediction.forces - configurations.forces, axis=1),
+        "stress": np.abs(prediction.stress - configurations.stress).max(axis=1, initial=0.0),
+    }
+
+
+def _merge(before: list[Outlier], after: list[Outlier]) -> list[Outlier]:
+    """Join what was found before and after the fit, each label once."""
+    seen = {(outlier.configuration, outlier.kind) for outlier in before}
+    return before + [one for one in after if (one.configuration, one.kind) not in seen]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Grades by the disagreement of a committee of potentials.
+
+The grade of an atom is the standard deviation of the forces that the M members predict for it ::
+
+    sigma_i = sqrt( sum_m |F_mi - mean F_i|^2 / (M - 1) )
+
+in eV/A; that of a configuration is the largest of its atoms. Unlike the extrapolation grade it has
+a unit, and no value at which extrapolation begins: thresholds are errors of forces that matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError, SpeciesError
+from aiida_alpot.grading.grader import Grades
+from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.neighbors import batch_neighbor_list
+
+Array = np.ndarray
+ATOMS_PER_PART = 20_000
+
+
+class CommitteeGrader:
+    """Grades by the standard deviation of forces.
+
+    Parameters
+    ----------
+    potentials : sequence of MomentTensorPotential
+        The members, at least two, with the same species; their cutoffs may differ.
+
+    Raises
+    ------
+    SettingError
+        If there are fewer than two.
+    SpeciesError
+        If they do not know the same species.
+    """
+
+    def __init__(self, potentials: Sequence[MomentTensorPotential]) -> None:
+        if len(potentials) < 2:
+            raise SettingError(
+                f"A committee of {len(potentials)} cannot disagree; give at least two potentials."
+            )
+        known = {frozenset(potential.species) for potential in potentials}
+        if len(known) > 1:
+            sets = " and ".join(" ".join(sorted(species)) for species in sorted(known, key=sorted))
+            raise SpeciesError(
+                f"The potentials of the committee know different species: {sets}. Give members "
+                "that were fitted with the same ones."
+            )
+        self.potentials = tuple(potentials)
+        self.cutoff = max(potential.cutoff for potential in potentials)
+
+    def grade(self, configurations: Configurations) -> Grades:
+        """Return the disagreement about ``configurations``, atom by atom.
+
+        Raises
+        ------
+        SpeciesError
+            If the potentials lack a species that occurs.
+        """
+        parts = [
+            self._force_deviations(configurations.select(range(first, end)))
+            for first, end in _parts(configurations)
+        ]
+        per_atom = np.concatenate(parts) if parts else np.zeros(0)
+        largest = (
+            np.maximum.reduceat(per_atom, configurations.offsets[:-1])
+            if len(per_atom)
+            else per_atom
+        )
+        return Grades(per_configuration=largest, per_atom=per_atom)
+
+    def _force_deviations(self, configurations: Configurations) -> Array:
+        """Sum over the members one after another (Welford), so that memory does not grow."""
+        from aiida_alpot.mtp.evaluate import evaluate
+
+        neighbors = batch_neighbor_list(configurations, self.cutoff)
+        mean = np.zeros((len(configurations.numbers), 3))
+        squares = np.zeros(len(mean))
+        for count, potential in enumerate(self.potentials, start=1):
+            forces = evaluate(potential, configurations, neighbors=neighbors).forces
+            before = forces - mean
+            mean += before / count
+            squares += np.einsum("ij,ij->i", before, forces - mean)
+        deviations: Array = np.sqrt(np.maximum(squares, 0.0) / (len(self.potentials) - 1))
+        return deviations
+
+
+def _parts(configurations: Configurations) -> list[tuple[int, int]]:
+    """Return first and end of runs of configurations of bounded size, each of at least one."""
+    parts, first, offsets = [], 0, configurations.offsets
+    for end in range(1, len(configurations) + 1):
+        is_last = end == len(configurations)
+        if is_last or offsets[end + 1] - offsets[first] > ATOMS_PER_PART:
+            parts.append((first, end))
+            first = end
+    return parts
