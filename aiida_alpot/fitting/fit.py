@@ -203,6 +203,8 @@ def fit_targets(
             interrupted = True
             recorder.finish()
     result = recorder.result(interrupted, max_iterations, tolerance)
+    if core is None:
+        return result
     potential = dataclasses.replace(result.potential, core=core)
     return dataclasses.replace(result, potential=potential)
 

@@ -22,13 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_alpot.fitting.linear import (
-    NormalEquations,
-    PositiveSystem,
-    normal_equations,
-    solve_linear,
-)
+from aiida_alpot.fitting.linear import PositiveSystem, solve_linear
 from aiida_alpot.fitting.loss import Targets, loss_at, penalty_residuals
+from aiida_alpot.fitting.normal_equations import NormalEquations, normal_equations
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 

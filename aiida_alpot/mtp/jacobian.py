@@ -8,15 +8,19 @@ at a time, so that memory does not grow with the number of labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.mtp.kernel_arguments import aligned_zeros
+from aiida_alpot.mtp.kernels.lanes import LANES
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.zbl import fade_limits
 from aiida_alpot.neighbors import NeighborList, batch_neighbor_list
 
 Array = np.ndarray
-ATOMS_PER_BLOCK = 256
+ATOMS_PER_BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,40 @@ class Environment:
 
 @dataclass(frozen=True)
 class BlockJacobian:
-    """Derivatives for a block of configurations.
+    """Derivatives for a block of configurations, in planes of 8 parameters.
 
     Parameters
     ----------
-    rows : (n_rows, n_columns) float64
-        A row for each parameter; the columns are the energies, then the strain derivatives, then
-        the forces, component by component.
+    planes : (n_planes, n_columns, 8) float64
+        The columns are the energies, then the strain derivatives, then the forces, atom by atom.
+        An even number of planes; lanes that no parameter has are zero. May be a buffer that the
+        next block overwrites.
+    lanes : (n_rows,) int64
+        Lane of each parameter, counted from the first plane.
+    first_linear_plane : int
+        Where the planes of scalars and species begin.
+    residual_lane : int
+        A lane that no parameter has.
     n_configurations : int
         Number of configurations.
     """
 
-    rows: Array
+    planes: Array
+    lanes: Array
+    first_linear_plane: int
+    residual_lane: int
     n_configurations: int
+
+    @property
+    def n_lanes(self) -> int:
+        """Number of lanes, those without a parameter included."""
+        return len(self.planes) * LANES
+
+    @property
+    def rows(self) -> Array:
+        """(n_rows, n_columns) A row for each parameter, in their order."""
+        rows: Array = self.planes[self.lanes // LANES, :, self.lanes % LANES]
+        return rows
 
     @property
     def energies(self) -> Array:
@@ -72,12 +97,47 @@ class BlockJacobian:
     def strains(self) -> Array:
         """(n_rows, n, 6) of dE/dstrain = volume x stress, xx yy zz yz xz xy."""
         strains = self.rows[:, self.n_configurations : 7 * self.n_configurations]
-        return strains.reshape(len(self.rows), -1, 6)
+        return strains.reshape(len(self.lanes), -1, 6)
 
     @property
     def forces(self) -> Array:
         """(n_rows, 3, n_atoms) of the forces."""
-        return self.rows[:, 7 * self.n_configurations :].reshape(len(self.rows), 3, -1)
+        forces = self.rows[:, 7 * self.n_configurations :]
+        by_component: Array = forces.reshape(len(self.lanes), -1, 3).swapaxes(1, 2)
+        return by_component
+
+
+class JacobianBuffers:
+    """Memory for one block at a time, kept from block to block; one for each thread.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Gives the form; its coefficients are not looked at.
+    environment : Environment
+        Whose blocks are to be differentiated.
+    """
+
+    def __init__(self, potential: MomentTensorPotential, environment: Environment) -> None:
+        from aiida_alpot.mtp.kernels.jacobian import make_work_space
+        from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
+
+        size = potential.radial_coefficients.shape[-1]
+        self.work = make_work_space(
+            jacobian_tables(potential.basis),
+            environment.neighbors.largest_count,
+            potential.n_species,
+            size,
+        )
+        self._planes = np.zeros(0)
+
+    def zeros(self, size: int) -> Array:
+        """Return so many zeros, which the next call overwrites."""
+        if size > len(self._planes):
+            self._planes = aligned_zeros(size)
+        else:
+            self._planes[:size] = 0.0
+        return self._planes[:size]
 
 
 def make_environment(
@@ -98,6 +158,7 @@ def block_jacobian(
     *,
     with_radial: bool = True,
     with_forces: bool = True,
+    buffers: JacobianBuffers | None = None,
 ) -> BlockJacobian:
     """Differentiate what the potential predicts for some configurations by its parameters.
 
@@ -113,6 +174,8 @@ def block_jacobian(
         Whether rows of the radial coefficients come before those of species and moments.
     with_forces : bool
         Whether strains and forces are wanted; else only energies are there.
+    buffers : JacobianBuffers, optional
+        Where the result is written; memory of its own if absent.
     """
     from aiida_alpot.mtp.kernels import jacobian as kernels
     from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
@@ -121,14 +184,12 @@ def block_jacobian(
     n_configurations = end - first
     atoms = slice(int(environment.offsets[first]), int(environment.offsets[end]))
     n_atoms = atoms.stop - atoms.start
-    n_rows = potential.n_species + len(potential.moment_coefficients)
-    n_rows += potential.n_radial_parameters if with_radial else 0
     n_columns = n_configurations + (6 * n_configurations + 3 * n_atoms if with_forces else 0)
-    jacobian = np.zeros((n_rows, n_columns))
     tables = jacobian_tables(potential.basis)
+    layout = _lay_out(potential, tables.lane_scalar, with_radial)
+    buffers = buffers or JacobianBuffers(potential, environment)
+    jacobian = buffers.zeros(layout.n_planes * n_columns * LANES)
     neighbors = environment.neighbors
-    n_neighbors = np.diff(neighbors.first[atoms.start : atoms.stop + 1])
-    size = potential.radial_coefficients.shape[-1]
     kernels.accumulate_block(
         tables,
         (first, end),
@@ -146,9 +207,55 @@ def block_jacobian(
             float(potential.min_distance),
             float(potential.cutoff),
             float(potential.scaling),
+            fade_limits(potential.core, potential.species),
         ),
         np.ascontiguousarray(potential.moment_coefficients),
-        kernels.make_work_space(tables, int(n_neighbors.max(initial=0)), potential.n_species, size),
-        kernels.Target(jacobian, atoms.start, n_atoms, n_configurations, 7 * n_configurations),
+        buffers.work,
+        kernels.Target(
+            jacobian,
+            n_columns,
+            atoms.start,
+            n_configurations,
+            7 * n_configurations,
+            layout.first_linear_plane,
+        ),
     )
-    return BlockJacobian(jacobian, n_configurations)
+    return BlockJacobian(
+        jacobian.reshape(layout.n_planes, n_columns, LANES),
+        layout.lanes,
+        layout.first_linear_plane,
+        layout.residual_lane,
+        n_configurations,
+    )
+
+
+class _Layout(NamedTuple):
+    """Which parameter lies in which lane."""
+
+    lanes: Array
+    first_linear_plane: int
+    residual_lane: int
+    n_planes: int
+
+
+def _lay_out(potential: MomentTensorPotential, lane_scalar: Array, with_radial: bool) -> _Layout:
+    """Give lanes to radial coefficients, polynomials padded to 8, scalars by group, species."""
+    radial = np.zeros(0, dtype=np.int64)
+    n_planes = 0
+    if with_radial:
+        size = potential.radial_coefficients.shape[-1]
+        n_functions = potential.radial_coefficients.size // size
+        planes_each = -(-size // LANES)
+        radial = (np.arange(n_functions)[:, None] * planes_each * LANES + np.arange(size)).ravel()
+        n_planes = n_functions * planes_each
+    first_linear = n_planes
+    taken = np.flatnonzero(lane_scalar >= 0)
+    scalars = np.empty(len(taken), dtype=np.int64)
+    scalars[lane_scalar[taken]] = n_planes * LANES + taken
+    n_planes += len(lane_scalar) // LANES
+    species = n_planes * LANES + np.arange(potential.n_species)
+    residual = n_planes * LANES + potential.n_species
+    n_planes = residual // LANES + 1
+    return _Layout(
+        np.concatenate([radial, species, scalars]), first_linear, residual, n_planes + n_planes % 2
+    )

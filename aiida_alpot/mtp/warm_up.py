@@ -23,24 +23,26 @@ def compile_kernels() -> float:
     float
         Seconds it took.
     """
-    from aiida_alpot.fitting.linear import multiply_weighted_rows
+    from aiida_alpot.fitting.normal_equations import add_weighted_products
     from aiida_alpot.mtp.calculator import MTP
     from aiida_alpot.mtp.evaluate import energy_rows
     from aiida_alpot.mtp.gradient import loss_gradient
     from aiida_alpot.mtp.jacobian import block_jacobian, make_environment
     from aiida_alpot.mtp.potential import initial_potential
+    from aiida_alpot.mtp.zbl import ZblCore
 
     start = time.perf_counter()
     potential = initial_potential(
         4, 3.0, species=["Cu"], min_distance=1.5, rng=np.random.default_rng(0)
-    )
+    ).with_core(ZblCore())
     atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]], calculator=MTP(potential))
     atoms.get_potential_energy()
     configurations = Configurations.from_atoms([atoms])
     energy_rows(potential, configurations)
     loss_gradient(potential, configurations)
     environment = make_environment(potential, configurations)
-    rows = block_jacobian(potential, environment, (0, 1)).rows
-    labels = np.zeros(rows.shape[1])
-    multiply_weighted_rows(rows, np.zeros(1), labels, labels + 1.0)
+    jacobian = block_jacobian(potential, environment, (0, 1))
+    labels = np.zeros(jacobian.planes.shape[1])
+    products = np.zeros((jacobian.n_lanes, jacobian.n_lanes))
+    add_weighted_products(jacobian, np.zeros(1), labels, labels + 1.0, products)
     return time.perf_counter() - start

@@ -4,14 +4,15 @@
 import numpy as np
 import pytest
 
-from aiida_alpot.fitting.linear import (
-    PositiveSystem,
-    multiply_weighted_rows,
-    normal_equations,
-    solve_linear,
-)
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.fitting.linear import PositiveSystem, solve_linear
 from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
-from aiida_alpot.mtp.jacobian import make_environment
+from aiida_alpot.fitting.normal_equations import (
+    add_weighted_products,
+    linear_coefficients,
+    normal_equations,
+)
+from aiida_alpot.mtp.jacobian import block_jacobian, make_environment
 
 from .data import emt_set, labelled_by, random_potential, rattled_cells
 
@@ -81,16 +82,22 @@ def test_equations_made_indefinite_by_rounding_are_solved():
     np.testing.assert_allclose(matrix @ solution, 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 8), (5, 19), (12, 100)])
-def test_products_of_weighted_rows_are_those_of_numpy(n_rows, n_columns):
+@pytest.mark.parametrize(("level", "species"), [(2, ["Cu"]), (8, ["Au", "Cu"]), (12, ["Cu"])])
+def test_products_of_weighted_rows_are_those_of_numpy(level, species):
     rng = np.random.default_rng(0)
-    jacobian = rng.standard_normal((n_rows, n_columns))
-    labels, scales = rng.standard_normal(n_columns), rng.uniform(0.5, 2.0, n_columns)
+    potential = random_potential(level, species)
+    cells = Configurations.from_atoms(rattled_cells(2, species=species))
+    jacobian = block_jacobian(potential, make_environment(potential, cells), (0, 2))
+    rows = jacobian.rows
+    labels, scales = rng.standard_normal((2, rows.shape[1]))
     scales[::3] = 0.0
-    linear = rng.standard_normal(n_rows // 2)
-    predicted = linear @ jacobian[n_rows - len(linear) :]
-    rows = np.vstack([jacobian, labels - predicted]) * scales
-    products = multiply_weighted_rows(jacobian, linear, labels, scales)
-    found = products[: n_rows + 1, : n_rows + 1]
-    np.testing.assert_allclose(found, rows @ rows.T, rtol=1e-12, atol=1e-13)
-    assert np.array_equal(products, products.T)
+    linear = linear_coefficients(potential)
+    expected = np.vstack([rows, labels - linear @ rows[-len(linear) :]]) * scales
+    products = np.ones((jacobian.n_lanes, jacobian.n_lanes))
+    add_weighted_products(jacobian, linear, labels, scales, products)
+    lanes = np.append(jacobian.lanes, jacobian.residual_lane)
+    left, right = np.tril_indices(len(lanes))
+    lower = np.maximum(lanes[left], lanes[right]), np.minimum(lanes[left], lanes[right])
+    np.testing.assert_allclose(
+        products[lower] - 1.0, (expected @ expected.T)[left, right], rtol=1e-10, atol=1e-8
+    )

@@ -6,7 +6,6 @@ import pytest
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
-from aiida_alpot.fitting.linear import normal_equations
 from aiida_alpot.fitting.loss import (
     LossWeights,
     loss,
@@ -14,6 +13,7 @@ from aiida_alpot.fitting.loss import (
     penalty,
     penalty_residuals,
 )
+from aiida_alpot.fitting.normal_equations import normal_equations
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.jacobian import make_environment
 

@@ -10,9 +10,11 @@ coefficients of its pairs (t type of the neighbour) and xi those of the scalars:
     H_b  = sum_b' (d2V/dM_b dM_b') A_b',  A_b' = sum_(j of type t) phi_k Y_m(b'), b' with this mu
     h_mu = sum_(b with mu) (dV/dM_b) Y_m(b)
 
-dB_s/dM_b comes from a reverse pass through the products for 8 scalars side by side, H_b from a
-tangent and a reverse pass for 8 polynomials k side by side. Neighbours are stored 8 to a vector,
-all of one type; places that are not taken hold a dummy beyond the cutoff. Sums over neighbours and
+dB_s/dM_b and H_b come from the programs of :mod:`aiida_alpot.mtp.kernels.jacobian_tables`, for 8
+scalars or 8 polynomials k side by side; their products with dM_b/dr_j are small matrix products,
+which take most of the time. The Jacobian is kept in *planes* of 8 parameters, so that what a pair
+gives to forces and strains is added 8 parameters at once. Neighbours are stored 8 to a vector, all
+of one type; places that are not taken hold a dummy beyond the cutoff. Sums over neighbours and
 products run in a fixed order, so that the same inputs give the same bits.
 """
 
@@ -22,19 +24,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aiida_alpot.mtp.kernels.elements import element
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
-    WIDE,
     compiled,
     fma,
     load_narrow,
-    load_wide,
+    positive_part,
     splat_narrow,
-    splat_wide,
+    square_root,
     store,
 )
+from aiida_alpot.mtp.kernels.zbl import fade_of_pair
 
 Array = np.ndarray
+TILE = 4
+"""Neighbours whose three components are multiplied at once."""
+_OF_MONOMIAL = 4 * LANES  # Y_m and its gradient for the neighbours of one vector
+_OF_BASIC = 3 * LANES  # dM_b/dr_j for them
 
 
 class Surroundings(NamedTuple):
@@ -57,77 +64,86 @@ class RadialForm(NamedTuple):
     min_distance: float
     cutoff: float
     scaling: float
+    fade: Array
+    """Of :func:`aiida_alpot.mtp.zbl.fade_limits`."""
 
 
 class WorkSpace(NamedTuple):
-    """Arrays for one atom; a *row* holds x, then y, then z for all places, padded to vectors."""
+    """Arrays for one atom; capacity is the number of places, a multiple of 8."""
 
     places: Array
     """Pair in each place, -1 for a dummy."""
-    kinds: Array
-    """Type of the neighbours of each vector of places."""
+    first_vector: Array
+    """First vector of places of each type of neighbour, and the number of all."""
     xyz: Array
     unit: Array
     """u and 1/r."""
     radial: Array
     slopes: Array
-    """phi_k and dphi_k/dr."""
+    """[k][place] phi_k and dphi_k/dr."""
+    basis: Array
+    basis_slopes: Array
+    """[place][k] The same, k padded to whole vectors."""
     values: Array
-    """f_mu and its slope, in turn."""
+    """[mu][2][place] f_mu and its slope."""
     monomials: Array
-    """Y_m and its gradient, in turn."""
+    """[vector][m][4][8] Y_m and its gradient."""
     basics: Array
-    """Rows of dM_b/dr_j."""
+    """[vector][b][3][8] dM_b/dr_j."""
     projected: Array
-    """A_t,m,k, k padded to whole vectors."""
-    moments: Array
-    gradient: Array
-    """M and dV/dM."""
-    tangent: Array
-    adjoint: Array
-    """Eight lanes for each moment."""
+    """[t][m][k] A, k padded to whole vectors."""
+    numbers: Array
+    """M, dV/dM, one: what the programs multiply by."""
+    vectors: Array
+    """Adjoints and tangents of the moments, 8 lanes each, and the unit vectors."""
     rows: Array
-    """Eight rows of d(dV/dr_j)/dparameter."""
+    """[place][3][8] d(dV/dr_j)/dparameter."""
     scratch: Array
-    """Numbers on their way between vectors and scalars."""
+    """h_mu and its gradient for the 8 places of a vector."""
 
 
 class Target(NamedTuple):
-    """The Jacobian of a block: a row for each parameter."""
+    """The Jacobian of a block in planes of 8 parameters, [plane][column][8]."""
 
     jacobian: Array
+    n_columns: int
     first_atom: int
-    n_atoms: int
     first_strain: int
     first_force: int
-    """First column of the strain derivatives and of the forces."""
+    """First column of the strain derivatives and of the forces, atom by atom."""
+    first_scalar: int
+    """Planes: radial ones [centre][t][mu][k by 8] if asked for, scalars by group, species."""
 
 
 def make_work_space(tables, n_neighbors: int, n_species: int, size: int) -> WorkSpace:
     """Return arrays for atoms of at most so many neighbours, and ``size`` polynomials."""
     # the neighbours of each type begin a vector
-    capacity = (n_neighbors + LANES - 1) // LANES * LANES + n_species * LANES
-    width = _round_up(3 * capacity, WIDE)
+    capacity = _round_up(n_neighbors, LANES) + n_species * LANES
+    lanes = _round_up(size, LANES)
     n_basic, n_monomials = len(tables.basic_mu), len(tables.monomial_parent)
     n_moments = n_basic + len(tables.first_product) - 1
     n_radial = int(tables.basic_mu.max()) + 1
+    numbers = np.zeros(2 * n_moments + 1)
+    numbers[-1] = 1.0
+    vectors = np.zeros((2 * n_moments + LANES) * LANES)
+    vectors[2 * n_moments * LANES :] = np.eye(LANES).ravel()
     return WorkSpace(
         places=np.zeros(capacity, np.int64),
-        kinds=np.zeros(capacity // LANES, np.int64),
+        first_vector=np.zeros(n_species + 1, np.int64),
         xyz=np.zeros(3 * capacity),
         unit=np.zeros(4 * capacity),
         radial=np.zeros(size * capacity),
         slopes=np.zeros(size * capacity),
+        basis=np.zeros(lanes * capacity),
+        basis_slopes=np.zeros(lanes * capacity),
         values=np.zeros(2 * n_radial * capacity),
         monomials=np.zeros(4 * n_monomials * capacity),
-        basics=np.zeros(n_basic * width),
-        projected=np.zeros(n_species * n_monomials * _round_up(size, LANES)),
-        moments=np.zeros(n_moments),
-        gradient=np.zeros(n_moments),
-        tangent=np.zeros(n_moments * LANES),
-        adjoint=np.zeros(n_moments * LANES),
-        rows=np.zeros(LANES * width),
-        scratch=np.zeros(_round_up(size, LANES)),
+        basics=np.zeros(3 * n_basic * capacity),
+        projected=np.zeros(n_species * n_monomials * lanes),
+        numbers=numbers,
+        vectors=vectors,
+        rows=np.zeros(3 * LANES * capacity),
+        scratch=np.zeros(4 * LANES),
     )
 
 
@@ -137,10 +153,11 @@ def _round_up(count: int, step: int) -> int:
 
 @compiled
 def place_neighbors(atom, surroundings, n_species, cutoff, work):
-    """Distribute the neighbours of an atom over places, by type; return the number of places."""
+    """Distribute the neighbours of an atom over places, by type; return the number of vectors."""
     capacity = len(work.places)
     n_vectors = 0
     for kind in range(n_species):
+        work.first_vector[kind] = n_vectors
         at = n_vectors * LANES
         for pair in range(surroundings.first[atom], surroundings.first[atom + 1]):
             if surroundings.types[surroundings.neighbor[pair]] == kind:
@@ -148,110 +165,165 @@ def place_neighbors(atom, surroundings, n_species, cutoff, work):
                 for axis in range(3):
                     work.xyz[axis * capacity + at] = surroundings.vectors[pair, axis]
                 at += 1
-        end = (at + LANES - 1) // LANES
-        for place in range(at, end * LANES):
+        n_vectors = (at + LANES - 1) // LANES
+        for place in range(at, n_vectors * LANES):
             work.places[place] = -1
             work.xyz[place] = cutoff + 1.0
             work.xyz[capacity + place] = 0.0
             work.xyz[2 * capacity + place] = 0.0
-        for vector in range(n_vectors, end):
-            work.kinds[vector] = kind
-        n_vectors = end
-    return n_vectors * LANES
+    work.first_vector[n_species] = n_vectors
+    return n_vectors
 
 
 @compiled
-def expand_radially(n_places, centre, form, work):
-    """Evaluate u, 1/r, phi_k, f_mu and the slopes."""
+def expand_radially(n_vectors, centre, size, form, work):
+    """Evaluate u, 1/r, phi_k and its slopes."""
     capacity = len(work.places)
-    n_radial, size = form.coefficients.shape[2:]
-    lower, cutoff = form.min_distance, form.cutoff
-    stretch = 2.0 / (cutoff - lower)
-    for place in range(n_places):
-        x = work.xyz[place]
-        y = work.xyz[capacity + place]
-        z = work.xyz[2 * capacity + place]
-        r = np.sqrt(x * x + y * y + z * z)
-        work.unit[place] = x / r
-        work.unit[capacity + place] = y / r
-        work.unit[2 * capacity + place] = z / r
-        work.unit[3 * capacity + place] = 1.0 / r
-        argument = (2.0 * r - (lower + cutoff)) / (cutoff - lower)
-        q = cutoff - r if r < cutoff else 0.0
+    lower = form.min_distance
+    cutoff = form.cutoff
+    stretch = splat_narrow(2.0 / (cutoff - lower))
+    shift = splat_narrow(-(lower + cutoff) / (cutoff - lower))
+    zero = splat_narrow(0.0)
+    kind = 0
+    for vector in range(n_vectors):
+        at = vector * LANES
+        x = load_narrow(work.xyz, at)
+        y = load_narrow(work.xyz, capacity + at)
+        z = load_narrow(work.xyz, 2 * capacity + at)
+        r = square_root(fma(x, x, fma(y, y, z * z)))
+        inverse = splat_narrow(1.0) / r
+        store(work.unit, at, x * inverse)
+        store(work.unit, capacity + at, y * inverse)
+        store(work.unit, 2 * capacity + at, z * inverse)
+        store(work.unit, 3 * capacity + at, inverse)
+        argument = fma(stretch, r, shift)
+        margin = positive_part(splat_narrow(cutoff) - r)
+        now = splat_narrow(form.scaling) * margin * margin
+        now_slope = splat_narrow(-2.0 * form.scaling) * margin
+        if len(form.fade) > 0:
+            while vector >= work.first_vector[kind + 1]:
+                kind += 1
+            pair = 2 * (centre * form.coefficients.shape[1] + kind)
+            share, share_slope = fade_of_pair(r, form.fade[pair], form.fade[pair + 1])
+            now_slope = fma(now, share_slope, now_slope * share)
+            now = now * share
         # T_(-1) = T_1 starts the recurrence
-        before, now = argument, 1.0
-        before_slope, now_slope = stretch, 0.0
+        before = argument * now
+        before_slope = fma(stretch, now, argument * now_slope)
+        twice = argument + argument
+        twice_slope = stretch + stretch
         for k in range(size):
-            work.radial[k * capacity + place] = form.scaling * now * q * q
-            work.slopes[k * capacity + place] = form.scaling * (now_slope * q - 2.0 * now) * q
-            after = 2.0 * argument * now - before
-            after_slope = 2.0 * (stretch * now + argument * now_slope) - before_slope
-            before, now = now, after
-            before_slope, now_slope = now_slope, after_slope
-    for at in range(0, n_places, LANES):
-        kind = work.kinds[at // LANES]
-        for mu in range(n_radial):
-            value = splat_narrow(0.0)
-            slope = splat_narrow(0.0)
-            for k in range(size):
-                c = splat_narrow(form.coefficients[centre, kind, mu, k])
-                value = fma(c, load_narrow(work.radial, k * capacity + at), value)
-                slope = fma(c, load_narrow(work.slopes, k * capacity + at), slope)
-            store(work.values, 2 * mu * capacity + at, value)
-            store(work.values, (2 * mu + 1) * capacity + at, slope)
+            store(work.radial, k * capacity + at, now)
+            store(work.slopes, k * capacity + at, now_slope)
+            after = fma(twice, now, zero - before)
+            after_slope = fma(twice, now_slope, fma(twice_slope, now, zero - before_slope))
+            before = now
+            before_slope = now_slope
+            now = after
+            now_slope = after_slope
 
 
 @compiled
-def differentiate_basics(tables, n_places, width, work):
-    """Evaluate Y_m with its gradient, and dM_b/dr_j."""
+def expand_functions(n_vectors, centre, form, work):
+    """Evaluate f_mu and its slope, and turn phi_k to k side by side."""
     capacity = len(work.places)
-    for at in range(0, n_places, LANES):
+    n_species, _, n_radial, size = form.coefficients.shape
+    lanes = (size + LANES - 1) // LANES * LANES
+    for kind in range(n_species):
+        for vector in range(work.first_vector[kind], work.first_vector[kind + 1]):
+            at = vector * LANES
+            for mu in range(n_radial):
+                value = splat_narrow(0.0)
+                slope = splat_narrow(0.0)
+                for k in range(size):
+                    c = splat_narrow(form.coefficients[centre, kind, mu, k])
+                    value = fma(c, load_narrow(work.radial, k * capacity + at), value)
+                    slope = fma(c, load_narrow(work.slopes, k * capacity + at), slope)
+                store(work.values, 2 * mu * capacity + at, value)
+                store(work.values, (2 * mu + 1) * capacity + at, slope)
+    for place in range(n_vectors * LANES):
+        for k in range(size):
+            work.basis[place * lanes + k] = work.radial[k * capacity + place]
+            work.basis_slopes[place * lanes + k] = work.slopes[k * capacity + place]
+
+
+@compiled
+def expand_monomials(tables, n_vectors, work):
+    """Evaluate Y_m with its gradient."""
+    capacity = len(work.places)
+    n_monomials = len(tables.monomial_parent)
+    for vector in range(n_vectors):
+        at = vector * LANES
+        x = load_narrow(work.unit, at)
+        y = load_narrow(work.unit, capacity + at)
+        z = load_narrow(work.unit, 2 * capacity + at)
         inverse = load_narrow(work.unit, 3 * capacity + at)
-        for m in range(len(tables.monomial_parent)):
-            row = 4 * m * capacity + at
-            if m == 0:
-                value = splat_narrow(1.0)
-            else:
-                parent = load_narrow(work.monomials, 4 * tables.monomial_parent[m] * capacity + at)
-                value = parent * load_narrow(work.unit, tables.monomial_axis[m] * capacity + at)
+        start = vector * n_monomials * _OF_MONOMIAL
+        for m in range(n_monomials):
+            value = splat_narrow(1.0)
+            if m > 0:
+                parent = start + element(tables.monomial_parent, m) * _OF_MONOMIAL
+                direction = element(tables.monomial_axis, m) * capacity + at
+                value = load_narrow(work.monomials, parent) * load_narrow(work.unit, direction)
+            row = start + m * _OF_MONOMIAL
             store(work.monomials, row, value)
-            powers = tables.monomial_powers[m]
-            degree = splat_narrow(-(powers[0] + powers[1] + powers[2]))
-            for axis in range(3):
-                u = load_narrow(work.unit, axis * capacity + at)
-                lower = 4 * tables.monomial_lower[m, axis] * capacity + at
-                inner = degree * value * u
-                inner = fma(splat_narrow(powers[axis]), load_narrow(work.monomials, lower), inner)
-                store(work.monomials, row + (axis + 1) * capacity, inner * inverse)
-        for b in range(len(tables.basic_mu)):
-            row = 4 * tables.basic_monomial[b] * capacity + at
-            f = load_narrow(work.values, 2 * tables.basic_mu[b] * capacity + at)
-            slope = load_narrow(work.values, (2 * tables.basic_mu[b] + 1) * capacity + at)
-            outward = slope * load_narrow(work.monomials, row)
-            for axis in range(3):
-                gradient = load_narrow(work.monomials, row + (axis + 1) * capacity)
-                u = load_narrow(work.unit, axis * capacity + at)
-                store(work.basics, b * width + axis * n_places + at, fma(f, gradient, outward * u))
+            degree = splat_narrow(-element(tables.monomial_degree, m)) * value
+            lower = start + element(tables.monomial_lower, 3 * m) * _OF_MONOMIAL
+            power = splat_narrow(element(tables.monomial_powers, 3 * m))
+            inner = fma(power, load_narrow(work.monomials, lower), degree * x)
+            store(work.monomials, row + LANES, inner * inverse)
+            lower = start + element(tables.monomial_lower, 3 * m + 1) * _OF_MONOMIAL
+            power = splat_narrow(element(tables.monomial_powers, 3 * m + 1))
+            inner = fma(power, load_narrow(work.monomials, lower), degree * y)
+            store(work.monomials, row + 2 * LANES, inner * inverse)
+            lower = start + element(tables.monomial_lower, 3 * m + 2) * _OF_MONOMIAL
+            power = splat_narrow(element(tables.monomial_powers, 3 * m + 2))
+            inner = fma(power, load_narrow(work.monomials, lower), degree * z)
+            store(work.monomials, row + 3 * LANES, inner * inverse)
 
 
 @compiled
-def project_on_radial_basis(tables, n_species, size, n_places, work):
-    """Evaluate A_t,m,k, the sum over neighbours of type t of phi_k Y_m."""
+def differentiate_basics(tables, n_vectors, work):
+    """Evaluate dM_b/dr_j."""
     capacity = len(work.places)
+    n_monomials = len(tables.monomial_parent)
+    n_basic = len(tables.basic_mu)
+    for vector in range(n_vectors):
+        at = vector * LANES
+        x = load_narrow(work.unit, at)
+        y = load_narrow(work.unit, capacity + at)
+        z = load_narrow(work.unit, 2 * capacity + at)
+        for b in range(n_basic):
+            row = (vector * n_monomials + element(tables.basic_monomial, b)) * _OF_MONOMIAL
+            function = 2 * element(tables.basic_mu, b) * capacity + at
+            f = load_narrow(work.values, function)
+            outward = load_narrow(work.values, function + capacity)
+            outward = outward * load_narrow(work.monomials, row)
+            to = (vector * n_basic + b) * _OF_BASIC
+            gradient = load_narrow(work.monomials, row + LANES)
+            store(work.basics, to, fma(f, gradient, outward * x))
+            gradient = load_narrow(work.monomials, row + 2 * LANES)
+            store(work.basics, to + LANES, fma(f, gradient, outward * y))
+            gradient = load_narrow(work.monomials, row + 3 * LANES)
+            store(work.basics, to + 2 * LANES, fma(f, gradient, outward * z))
+
+
+@compiled
+def project_on_radial_basis(tables, n_species, size, work):
+    """Evaluate A_t,m,k, the sum over neighbours of type t of phi_k Y_m."""
     lanes = (size + LANES - 1) // LANES * LANES
     n_monomials = len(tables.monomial_parent)
-    work.scratch[:] = 0.0
-    work.projected[: n_species * n_monomials * lanes] = 0.0
-    for place in range(n_places):
-        for k in range(size):
-            work.scratch[k] = work.radial[k * capacity + place]
-        of_kind = work.kinds[place // LANES] * n_monomials
-        for block in range(0, lanes, LANES):
-            vector = load_narrow(work.scratch, block)
-            for m in range(n_monomials):
-                at = (of_kind + m) * lanes + block
-                y = splat_narrow(work.monomials[4 * m * capacity + place])
-                store(work.projected, at, fma(y, vector, load_narrow(work.projected, at)))
+    for kind in range(n_species):
+        for m in range(n_monomials):
+            for block in range(0, lanes, LANES):
+                total = splat_narrow(0.0)
+                for vector in range(work.first_vector[kind], work.first_vector[kind + 1]):
+                    row = (vector * n_monomials + m) * _OF_MONOMIAL
+                    for lane in range(LANES):
+                        y = splat_narrow(element(work.monomials, row + lane))
+                        at = (vector * LANES + lane) * lanes + block
+                        total = fma(y, load_narrow(work.basis, at), total)
+                store(work.projected, (kind * n_monomials + m) * lanes + block, total)
 
 
 @compiled
@@ -263,235 +335,258 @@ def contract_moments(tables, coefficients, work):
     n_basic = len(tables.basic_mu)
     for b in range(n_basic):
         total = 0.0
+        mu = element(tables.basic_mu, b)
         for kind in range(n_species):
-            at = (kind * n_monomials + tables.basic_monomial[b]) * lanes
+            at = (kind * n_monomials + element(tables.basic_monomial, b)) * lanes
             for k in range(size):
-                total += coefficients[kind, tables.basic_mu[b], k] * work.projected[at + k]
-        work.moments[b] = total
+                total += coefficients[kind, mu, k] * element(work.projected, at + k)
+        work.numbers[b] = total
     for group in range(len(tables.first_product) - 1):
         total = 0.0
-        for q in range(tables.first_product[group], tables.first_product[group + 1]):
-            product = work.moments[tables.left[q]] * work.moments[tables.right[q]]
-            total += tables.weight[q] * product
-        work.moments[n_basic + group] = total
+        for q in range(
+            element(tables.first_product, group), element(tables.first_product, group + 1)
+        ):
+            product = element(work.numbers, element(tables.left, q)) * element(
+                work.numbers, element(tables.right, q)
+            )
+            total += element(tables.weight, q) * product
+        work.numbers[n_basic + group] = total
 
 
 @compiled
 def differentiate_energy(tables, xi, work):
     """Evaluate dV/dM for every moment of an atom."""
-    work.gradient[:] = 0.0
+    n_moments = len(tables.first_use) - 1
+    gradient = work.numbers[n_moments : 2 * n_moments]
+    gradient[:] = 0.0
     for s in range(len(xi)):
-        work.gradient[tables.scalar[s]] += xi[s]
-    for q in range(len(tables.target) - 1, -1, -1):
-        g = tables.weight[q] * work.gradient[tables.target[q]]
-        work.gradient[tables.left[q]] += g * work.moments[tables.right[q]]
-        work.gradient[tables.right[q]] += g * work.moments[tables.left[q]]
+        gradient[element(tables.scalar, s)] += xi[s]
+    for index in range(n_moments):
+        moment = n_moments - 1 - index
+        total = gradient[moment]
+        for use in range(element(tables.first_use, index), element(tables.first_use, index + 1)):
+            g = element(tables.use_weight, use) * element(gradient, element(tables.use_target, use))
+            total += g * element(work.numbers, element(tables.use_other, use))
+        gradient[moment] = total
 
 
 @compiled
-def differentiate_scalars(tables, group, work):
-    """Evaluate dB_s/dM for a group of 8 scalars s."""
-    for at in range(0, len(work.adjoint), LANES):
-        store(work.adjoint, at, splat_narrow(0.0))
-    start = group * LANES
-    for s in range(start, min(start + LANES, len(tables.scalar))):
-        work.adjoint[tables.scalar[s] * LANES + s - start] += 1.0
-    for index in range(tables.group_first[group], tables.group_first[group + 1]):
-        q = tables.group_products[index]
-        left = tables.left[q]
-        right = tables.right[q]
-        g = splat_narrow(tables.weight[q]) * load_narrow(work.adjoint, tables.target[q] * LANES)
-        at = left * LANES
-        total = load_narrow(work.adjoint, at)
-        store(work.adjoint, at, fma(splat_narrow(work.moments[right]), g, total))
-        # read after the other was written: both may be the same moment
-        at = right * LANES
-        total = load_narrow(work.adjoint, at)
-        store(work.adjoint, at, fma(splat_narrow(work.moments[left]), g, total))
+def run_program(tables, program, numbers, vectors):
+    """Write one vector after another, each the sum of its terms."""
+    term = element(tables.step_first, element(tables.program_first, program))
+    for step in range(
+        element(tables.program_first, program), element(tables.program_first, program + 1)
+    ):
+        total = splat_narrow(0.0)
+        end = element(tables.step_first, step + 1)
+        while term < end:
+            number = element(numbers, element(tables.term_number, term))
+            factor = splat_narrow(element(tables.term_weight, term) * number)
+            total = fma(factor, load_narrow(vectors, element(tables.term_vector, term)), total)
+            term += 1
+        store(vectors, element(tables.step_target, step), total)
 
 
 @compiled
-def respond_to_radial(tables, kind, mu, block, lanes, work):
-    """Evaluate H_b for 8 polynomials k, from ``block`` on, of one radial function f_mu."""
-    for at in range(0, len(work.tangent), LANES):
-        store(work.tangent, at, splat_narrow(0.0))
-        store(work.adjoint, at, splat_narrow(0.0))
-    n_monomials = len(tables.monomial_parent)
-    for b in range(len(tables.basic_mu)):
-        if tables.basic_mu[b] == mu:
-            at = (kind * n_monomials + tables.basic_monomial[b]) * lanes + block
-            store(work.tangent, b * LANES, load_narrow(work.projected, at))
-    for index in range(tables.forward_first[mu], tables.forward_first[mu + 1]):
-        q = tables.forward_products[index]
-        left = tables.left[q]
-        right = tables.right[q]
-        at = tables.target[q] * LANES
-        total = load_narrow(work.tangent, at)
-        factor = splat_narrow(tables.weight[q] * work.moments[left])
-        total = fma(factor, load_narrow(work.tangent, right * LANES), total)
-        factor = splat_narrow(tables.weight[q] * work.moments[right])
-        store(work.tangent, at, fma(factor, load_narrow(work.tangent, left * LANES), total))
-    for index in range(tables.backward_first[mu], tables.backward_first[mu + 1]):
-        q = tables.backward_products[index]
-        left = tables.left[q]
-        right = tables.right[q]
-        weight = tables.weight[q]
-        g = splat_narrow(weight * work.gradient[tables.target[q]])
-        h = splat_narrow(weight) * load_narrow(work.adjoint, tables.target[q] * LANES)
-        at = left * LANES
-        total = fma(g, load_narrow(work.tangent, right * LANES), load_narrow(work.adjoint, at))
-        store(work.adjoint, at, fma(splat_narrow(work.moments[right]), h, total))
-        at = right * LANES
-        total = fma(g, load_narrow(work.tangent, left * LANES), load_narrow(work.adjoint, at))
-        store(work.adjoint, at, fma(splat_narrow(work.moments[left]), h, total))
+def multiply_basics(basic, first, end, n_vectors, n_basic, work):
+    """Write to the rows the sum of adjoint x dM_b/dr_j over the moments ``basic[first:end]``."""
+    for vector in range(n_vectors):
+        for part in range(0, LANES, TILE):
+            place = vector * LANES + part
+            if work.places[place] < 0:
+                continue
+            x0 = x1 = x2 = x3 = splat_narrow(0.0)
+            y0 = y1 = y2 = y3 = splat_narrow(0.0)
+            z0 = z1 = z2 = z3 = splat_narrow(0.0)
+            for index in range(first, end):
+                b = element(basic, index)
+                adjoint = load_narrow(work.vectors, b * LANES)
+                at = (vector * n_basic + b) * _OF_BASIC + part
+                x0 = fma(splat_narrow(element(work.basics, at)), adjoint, x0)
+                x1 = fma(splat_narrow(element(work.basics, at + 1)), adjoint, x1)
+                x2 = fma(splat_narrow(element(work.basics, at + 2)), adjoint, x2)
+                x3 = fma(splat_narrow(element(work.basics, at + 3)), adjoint, x3)
+                at += LANES
+                y0 = fma(splat_narrow(element(work.basics, at)), adjoint, y0)
+                y1 = fma(splat_narrow(element(work.basics, at + 1)), adjoint, y1)
+                y2 = fma(splat_narrow(element(work.basics, at + 2)), adjoint, y2)
+                y3 = fma(splat_narrow(element(work.basics, at + 3)), adjoint, y3)
+                at += LANES
+                z0 = fma(splat_narrow(element(work.basics, at)), adjoint, z0)
+                z1 = fma(splat_narrow(element(work.basics, at + 1)), adjoint, z1)
+                z2 = fma(splat_narrow(element(work.basics, at + 2)), adjoint, z2)
+                z3 = fma(splat_narrow(element(work.basics, at + 3)), adjoint, z3)
+            to = 3 * LANES * place
+            store(work.rows, to, x0)
+            store(work.rows, to + LANES, y0)
+            store(work.rows, to + 2 * LANES, z0)
+            store(work.rows, to + 3 * LANES, x1)
+            store(work.rows, to + 4 * LANES, y1)
+            store(work.rows, to + 5 * LANES, z1)
+            store(work.rows, to + 6 * LANES, x2)
+            store(work.rows, to + 7 * LANES, y2)
+            store(work.rows, to + 8 * LANES, z2)
+            store(work.rows, to + 9 * LANES, x3)
+            store(work.rows, to + 10 * LANES, y3)
+            store(work.rows, to + 11 * LANES, z3)
 
 
 @compiled
-def sum_scalar_rows(tables, group, width, work):
-    """Write sum_b (dB_s/dM_b) dM_b/dr_j to a row for each scalar s of a group; count them."""
-    n_lanes = min(LANES, len(tables.scalar) - group * LANES)
-    for lane in range(n_lanes):
-        start = tables.scalar_first[group * LANES + lane]
-        end = tables.scalar_first[group * LANES + lane + 1]
-        for at in range(0, width, WIDE):
-            total = splat_wide(0.0)
-            for index in range(start, end):
-                b = tables.scalar_basics[index]
-                weight = splat_wide(work.adjoint[b * LANES + lane])
-                total = fma(weight, load_wide(work.basics, b * width + at), total)
-            store(work.rows, lane * width + at, total)
-    return n_lanes
-
-
-@compiled
-def sum_response_rows(tables, mu, width, work):
-    """Write sum_b H_b dM_b/dr_j to eight rows, four at once to share the loads."""
-    for lane in range(0, LANES, 4):
-        for at in range(0, width, WIDE):
-            total0 = splat_wide(0.0)
-            total1 = splat_wide(0.0)
-            total2 = splat_wide(0.0)
-            total3 = splat_wide(0.0)
-            for index in range(tables.response_first[mu], tables.response_first[mu + 1]):
-                b = tables.response_basics[index]
-                value = load_wide(work.basics, b * width + at)
-                first = b * LANES + lane
-                total0 = fma(splat_wide(work.adjoint[first]), value, total0)
-                total1 = fma(splat_wide(work.adjoint[first + 1]), value, total1)
-                total2 = fma(splat_wide(work.adjoint[first + 2]), value, total2)
-                total3 = fma(splat_wide(work.adjoint[first + 3]), value, total3)
-            store(work.rows, lane * width + at, total0)
-            store(work.rows, (lane + 1) * width + at, total1)
-            store(work.rows, (lane + 2) * width + at, total2)
-            store(work.rows, (lane + 3) * width + at, total3)
-
-
-@compiled
-def add_direct_terms(tables, kind, mu, block, n_polynomials, n_places, width, work):
+def add_direct_terms(tables, kind, mu, block, lanes, work):
     """Add d(phi_k h_mu)/dr_j of the neighbours of one type to the rows, k from ``block`` on."""
     capacity = len(work.places)
-    for at in range(0, n_places, LANES):
-        if work.kinds[at // LANES] != kind:
-            continue
+    n_monomials = len(tables.monomial_parent)
+    gradient = len(tables.first_use) - 1
+    first = element(tables.basics_of_mu_first, mu)
+    end = element(tables.basics_of_mu_first, mu + 1)
+    for vector in range(work.first_vector[kind], work.first_vector[kind + 1]):
+        at = vector * LANES
         h = splat_narrow(0.0)
         hx = splat_narrow(0.0)
         hy = splat_narrow(0.0)
         hz = splat_narrow(0.0)
-        for b in range(len(tables.basic_mu)):
-            if tables.basic_mu[b] == mu:
-                g = splat_narrow(work.gradient[b])
-                m = 4 * tables.basic_monomial[b] * capacity + at
-                h = fma(g, load_narrow(work.monomials, m), h)
-                hx = fma(g, load_narrow(work.monomials, m + capacity), hx)
-                hy = fma(g, load_narrow(work.monomials, m + 2 * capacity), hy)
-                hz = fma(g, load_narrow(work.monomials, m + 3 * capacity), hz)
-        for lane in range(n_polynomials):
-            phi = load_narrow(work.radial, (block + lane) * capacity + at)
-            outward = load_narrow(work.slopes, (block + lane) * capacity + at) * h
-            to = lane * width + at
-            x = fma(outward, load_narrow(work.unit, at), load_narrow(work.rows, to))
-            store(work.rows, to, fma(phi, hx, x))
-            to += n_places
-            y = fma(outward, load_narrow(work.unit, capacity + at), load_narrow(work.rows, to))
-            store(work.rows, to, fma(phi, hy, y))
-            to += n_places
-            z = fma(outward, load_narrow(work.unit, 2 * capacity + at), load_narrow(work.rows, to))
-            store(work.rows, to, fma(phi, hz, z))
+        for index in range(first, end):
+            b = element(tables.basics_of_mu, index)
+            g = splat_narrow(element(work.numbers, gradient + b))
+            m = (vector * n_monomials + element(tables.basic_monomial, b)) * _OF_MONOMIAL
+            h = fma(g, load_narrow(work.monomials, m), h)
+            hx = fma(g, load_narrow(work.monomials, m + LANES), hx)
+            hy = fma(g, load_narrow(work.monomials, m + 2 * LANES), hy)
+            hz = fma(g, load_narrow(work.monomials, m + 3 * LANES), hz)
+        store(work.scratch, 0, h)
+        store(work.scratch, LANES, hx)
+        store(work.scratch, 2 * LANES, hy)
+        store(work.scratch, 3 * LANES, hz)
+        for lane in range(LANES):
+            place = at + lane
+            phi = load_narrow(work.basis, place * lanes + block)
+            outward = load_narrow(work.basis_slopes, place * lanes + block)
+            outward = outward * splat_narrow(element(work.scratch, lane))
+            for axis in range(3):
+                to = (3 * place + axis) * LANES
+                total = fma(
+                    outward,
+                    splat_narrow(element(work.unit, axis * capacity + place)),
+                    load_narrow(work.rows, to),
+                )
+                turn = splat_narrow(element(work.scratch, (axis + 1) * LANES + lane))
+                store(work.rows, to, fma(phi, turn, total))
 
 
 @compiled
-def scatter_rows(n_lanes, first_row, atom, strain, n_places, width, surroundings, work, target):
-    """Add rows to the forces on the atom and its neighbours, and to the strain derivatives.
+def scatter_rows(plane, atom, strain, n_vectors, surroundings, work, target):
+    """Add the rows to the forces on the atom and its neighbours, and to the strain derivatives.
 
-    F_j = -dV/dr_j, F_i = sum_j dV/dr_j; dE/dstrain = sum_j r_j (dV/dr_j), which is symmetric. The
-    rows belong to the parameters from ``first_row`` on.
+    F_j = -dV/dr_j, F_i = sum_j dV/dr_j; dE/dstrain = sum_j r_j (dV/dr_j), which is symmetric.
     """
     capacity = len(work.places)
-    for lane in range(n_lanes):
-        parameter = first_row + lane
-        for axis in range(3):
-            at = lane * width + axis * n_places
-            to = target.first_force + axis * target.n_atoms - target.first_atom
-            force = 0.0
-            for place in range(n_places):
-                pair = work.places[place]
-                if pair >= 0:
-                    g = work.rows[at + place]
-                    force += g
-                    target.jacobian[parameter, to + surroundings.neighbor[pair]] -= g
-            target.jacobian[parameter, to + atom] += force
-        for voigt in range(6):
-            if voigt < 3:
-                left, right = voigt, voigt
-            else:  # yz, xz, xy
-                left, right = (1 if voigt == 3 else 0), (1 if voigt == 5 else 2)
-            sums = splat_narrow(0.0)
-            for at in range(0, n_places, LANES):
-                g = load_narrow(work.rows, lane * width + right * n_places + at)
-                sums = fma(load_narrow(work.xyz, left * capacity + at), g, sums)
-            store(work.scratch, 0, sums)
-            total = 0.0
-            for index in range(LANES):
-                total += work.scratch[index]
-            target.jacobian[parameter, strain + voigt] += total
+    jacobian = target.jacobian
+    start = plane * target.n_columns
+    force_at = start + target.first_force - 3 * target.first_atom
+    x = y = z = splat_narrow(0.0)
+    xx = yy = zz = splat_narrow(0.0)
+    yz = xz = xy = splat_narrow(0.0)
+    for place in range(n_vectors * LANES):
+        pair = work.places[place]
+        if pair < 0:
+            continue
+        to = (force_at + 3 * surroundings.neighbor[pair]) * LANES
+        at = 3 * LANES * place
+        pull_x = load_narrow(work.rows, at)
+        pull_y = load_narrow(work.rows, at + LANES)
+        pull_z = load_narrow(work.rows, at + 2 * LANES)
+        store(jacobian, to, load_narrow(jacobian, to) - pull_x)
+        store(jacobian, to + LANES, load_narrow(jacobian, to + LANES) - pull_y)
+        store(jacobian, to + 2 * LANES, load_narrow(jacobian, to + 2 * LANES) - pull_z)
+        x = x + pull_x
+        y = y + pull_y
+        z = z + pull_z
+        r_x = splat_narrow(element(work.xyz, place))
+        r_y = splat_narrow(element(work.xyz, capacity + place))
+        xx = fma(r_x, pull_x, xx)
+        yy = fma(r_y, pull_y, yy)
+        zz = fma(splat_narrow(element(work.xyz, 2 * capacity + place)), pull_z, zz)
+        yz = fma(r_y, pull_z, yz)
+        xz = fma(r_x, pull_z, xz)
+        xy = fma(r_x, pull_y, xy)
+    to = (force_at + 3 * atom) * LANES
+    store(jacobian, to, load_narrow(jacobian, to) + x)
+    store(jacobian, to + LANES, load_narrow(jacobian, to + LANES) + y)
+    store(jacobian, to + 2 * LANES, load_narrow(jacobian, to + 2 * LANES) + z)
+    to = (start + strain) * LANES
+    store(jacobian, to, load_narrow(jacobian, to) + xx)
+    store(jacobian, to + LANES, load_narrow(jacobian, to + LANES) + yy)
+    store(jacobian, to + 2 * LANES, load_narrow(jacobian, to + 2 * LANES) + zz)
+    store(jacobian, to + 3 * LANES, load_narrow(jacobian, to + 3 * LANES) + yz)
+    store(jacobian, to + 4 * LANES, load_narrow(jacobian, to + 4 * LANES) + xz)
+    store(jacobian, to + 5 * LANES, load_narrow(jacobian, to + 5 * LANES) + xy)
 
 
 @compiled
-def add_scalar_rows(tables, first_row, atom, strain, n_places, width, surroundings, work, target):
-    """Add what an atom gives to the forces and strains of the coefficients of the scalars."""
-    for group in range(len(tables.group_first) - 1):
-        differentiate_scalars(tables, group, work)
-        n_lanes = sum_scalar_rows(tables, group, width, work)
-        row = first_row + group * LANES
-        scatter_rows(n_lanes, row, atom, strain, n_places, width, surroundings, work, target)
+def add_linear_energies(tables, centre, configuration, work, target):
+    """Add the scalars, and one for the species, to the energy of the configuration."""
+    n_groups = len(tables.group_first) - 1
+    for index in range(len(tables.lane_scalar)):
+        s = element(tables.lane_scalar, index)
+        if s >= 0:
+            column = (target.first_scalar + index // LANES) * target.n_columns + configuration
+            value = work.numbers[element(tables.scalar, s)]
+            target.jacobian[column * LANES + index % LANES] += value
+    plane = target.first_scalar + n_groups + centre // LANES
+    column = plane * target.n_columns + configuration
+    target.jacobian[column * LANES + centre % LANES] += 1.0
 
 
 @compiled
-def add_radial_energies(tables, first_row, kind, mu, size, configuration, work, target):
+def add_radial_energies(tables, plane, kind, mu, block, lanes, configuration, work, target):
     """Add dV/dc_t,mu,k = sum_b (dV/dM_b) A_t,m(b),k to the energy of the configuration."""
-    lanes = (size + LANES - 1) // LANES * LANES
     n_monomials = len(tables.monomial_parent)
-    for b in range(len(tables.basic_mu)):
-        if tables.basic_mu[b] == mu:
-            at = (kind * n_monomials + tables.basic_monomial[b]) * lanes
-            for k in range(size):
-                product = work.gradient[b] * work.projected[at + k]
-                target.jacobian[first_row + k, configuration] += product
+    gradient = len(tables.first_use) - 1
+    to = (plane * target.n_columns + configuration) * LANES
+    total = load_narrow(target.jacobian, to)
+    for index in range(
+        element(tables.basics_of_mu_first, mu), element(tables.basics_of_mu_first, mu + 1)
+    ):
+        b = element(tables.basics_of_mu, index)
+        at = (kind * n_monomials + element(tables.basic_monomial, b)) * lanes + block
+        g = splat_narrow(element(work.numbers, gradient + b))
+        total = fma(g, load_narrow(work.projected, at), total)
+    store(target.jacobian, to, total)
 
 
 @compiled
 def add_radial_rows(
-    tables, first_row, kind, mu, size, atom, strain, n_places, width, surroundings, work, target
+    tables, plane, kind, mu, block, lanes, atom, strain, n_vectors, surroundings, work, target
 ):
-    """Add what an atom gives to the forces and strains of the c_t,mu,k of all k."""
-    lanes = (size + LANES - 1) // LANES * LANES
-    for block in range(0, lanes, LANES):
-        respond_to_radial(tables, kind, mu, block, lanes, work)
-        sum_response_rows(tables, mu, width, work)
-        n_polynomials = min(LANES, size - block)
-        add_direct_terms(tables, kind, mu, block, n_polynomials, n_places, width, work)
-        row = first_row + block
-        scatter_rows(n_polynomials, row, atom, strain, n_places, width, surroundings, work, target)
+    """Add what an atom gives to the forces and strains of the c_t,mu,k, k from ``block`` on."""
+    n_basic = len(tables.basic_mu)
+    n_monomials = len(tables.monomial_parent)
+    tangent = len(tables.first_use) - 1
+    for index in range(
+        element(tables.basics_of_mu_first, mu), element(tables.basics_of_mu_first, mu + 1)
+    ):
+        b = element(tables.basics_of_mu, index)
+        at = (kind * n_monomials + element(tables.basic_monomial, b)) * lanes + block
+        store(work.vectors, (tangent + b) * LANES, load_narrow(work.projected, at))
+    run_program(tables, len(tables.group_first) - 1 + mu, work.numbers, work.vectors)
+    first = element(tables.response_first, mu)
+    end = element(tables.response_first, mu + 1)
+    multiply_basics(tables.response_basics, first, end, n_vectors, n_basic, work)
+    add_direct_terms(tables, kind, mu, block, lanes, work)
+    scatter_rows(plane, atom, strain, n_vectors, surroundings, work, target)
+
+
+@compiled
+def add_scalar_rows(tables, atom, strain, n_vectors, surroundings, work, target):
+    """Add what an atom gives to the forces and strains of the coefficients of the scalars."""
+    n_basic = len(tables.basic_mu)
+    for group in range(len(tables.group_first) - 1):
+        run_program(tables, group, work.numbers, work.vectors)
+        first = element(tables.group_first, group)
+        end = element(tables.group_first, group + 1)
+        multiply_basics(tables.group_basics, first, end, n_vectors, n_basic, work)
+        plane = target.first_scalar + group
+        scatter_rows(plane, atom, strain, n_vectors, surroundings, work, target)
 
 
 @compiled
@@ -510,41 +605,39 @@ def accumulate_configuration(
 ):
     """Add the atoms ``first`` to ``end`` of one configuration to a Jacobian.
 
-    Its rows are the radial coefficients [centre][neighbour][mu][k] if ``with_radial``, species,
-    scalars; its columns the energies, then ``with_forces`` six strain derivatives of each
-    configuration and the x, y and z components of the forces on all atoms.
+    Its columns are the energies, then ``with_forces`` six strain derivatives of each configuration
+    and the x, y and z components of the force on each atom.
     """
     n_species, _, n_radial, size = form.coefficients.shape
-    first_species = n_species * n_species * n_radial * size if with_radial else 0
-    first_scalar = first_species + n_species
+    lanes = (size + LANES - 1) // LANES * LANES
     strain = target.first_strain + 6 * configuration
     for atom in range(first, end):
         centre = surroundings.types[atom]
-        n_places = place_neighbors(atom, surroundings, n_species, form.cutoff, work)
-        width = (3 * n_places + WIDE - 1) // WIDE * WIDE
-        expand_radially(n_places, centre, form, work)
-        differentiate_basics(tables, n_places, width, work)
-        project_on_radial_basis(tables, n_species, size, n_places, work)
+        n_vectors = place_neighbors(atom, surroundings, n_species, form.cutoff, work)
+        expand_radially(n_vectors, centre, size, form, work)
+        expand_functions(n_vectors, centre, form, work)
+        expand_monomials(tables, n_vectors, work)
+        project_on_radial_basis(tables, n_species, size, work)
         contract_moments(tables, form.coefficients[centre], work)
-        target.jacobian[first_species + centre, configuration] += 1.0
-        for s in range(len(xi)):
-            moment = work.moments[tables.scalar[s]]
-            target.jacobian[first_scalar + s, configuration] += moment
+        add_linear_energies(tables, centre, configuration, work, target)
         if with_forces:
-            add_scalar_rows(
-                tables, first_scalar, atom, strain, n_places, width, surroundings, work, target
-            )
+            differentiate_basics(tables, n_vectors, work)
+            add_scalar_rows(tables, atom, strain, n_vectors, surroundings, work, target)
         if with_radial:
             differentiate_energy(tables, xi, work)
+            plane = centre * n_species * n_radial * (lanes // LANES)
             for kind in range(n_species):
                 for mu in range(n_radial):
-                    row = ((centre * n_species + kind) * n_radial + mu) * size
-                    add_radial_energies(tables, row, kind, mu, size, configuration, work, target)
-                    if with_forces:
-                        add_radial_rows(
-                            tables, row, kind, mu, size, atom, strain, n_places, width,
-                            surroundings, work, target,
-                        )  # fmt: skip
+                    for block in range(0, lanes, LANES):
+                        add_radial_energies(
+                            tables, plane, kind, mu, block, lanes, configuration, work, target
+                        )
+                        if with_forces:
+                            add_radial_rows(
+                                tables, plane, kind, mu, block, lanes, atom, strain, n_vectors,
+                                surroundings, work, target,
+                            )  # fmt: skip
+                        plane += 1
 
 
 @compiled

@@ -3,103 +3,115 @@
 
 BLAS would do the same, but shares even small products among threads that wait for each other by
 spinning, and its results may depend on their number; these kernels give the same bits everywhere.
+The Jacobian lies in planes of 8 parameters, [plane][column][8]; an even number of them.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from aiida_alpot.mtp.kernels.lanes import LANES, compiled, fma, load_narrow, splat_narrow, store
 
-TILE = 4
-"""Rows that are multiplied with as many others at once."""
-
 
 @compiled
-def weigh_rows(jacobian, first_linear, linear, labels, scales, columns, weighted):
-    """Write the weighted Jacobian and, in the row behind it, the weighted residuals.
+def weigh_columns(jacobian, n_columns, linear, first_plane, residual_at, labels, scales, sums):
+    """Multiply the Jacobian by the scales of its columns, and add the weighted residuals.
 
-    Only ``columns`` of the Jacobian are taken. Its rows from ``first_linear`` on times ``linear``
-    are the predictions; residuals are labels minus predictions. ``weighted`` must come as zeros.
+    ``linear`` are coefficients for all lanes; those from ``first_plane`` on times their rows are
+    the predictions. Residuals, labels minus predictions, are written to lane ``residual_at``
+    counted from the first plane. ``sums`` must come as zeros, 8 for each column.
     """
-    n_rows = len(jacobian)
-    for place in range(len(columns)):
-        weighted[n_rows, place] = labels[columns[place]]
-    for row in range(n_rows):
-        coefficient = linear[row - first_linear] if row >= first_linear else 0.0
-        for place in range(len(columns)):
-            value = jacobian[row, columns[place]]
-            weighted[n_rows, place] -= coefficient * value
-            weighted[row, place] = value * scales[columns[place]]
-    for place in range(len(columns)):
-        weighted[n_rows, place] *= scales[columns[place]]
+    for plane in range(len(linear) // LANES):
+        coefficients = load_narrow(linear, plane * LANES)
+        for column in range(n_columns):
+            at = (plane * n_columns + column) * LANES
+            values = load_narrow(jacobian, at)
+            if plane >= first_plane:
+                total = load_narrow(sums, column * LANES)
+                store(sums, column * LANES, fma(coefficients, values, total))
+            store(jacobian, at, values * splat_narrow(scales[column]))
+    residual = residual_at // LANES * n_columns * LANES + residual_at % LANES
+    for column in range(n_columns):
+        total = labels[column]
+        for lane in range(LANES):
+            total -= sums[column * LANES + lane]
+        jacobian[residual + column * LANES] = total * scales[column]
 
 
 @compiled
-def multiply_rows(rows, products):
-    """Write the scalar product of every two rows; numbers of rows and columns are whole tiles.
+def add_products(jacobian, n_columns, products):
+    """Add the scalar product of every two rows to the lower triangle of ``products``, and more.
 
-    Each product is the sum of 8 partial sums over every eighth column.
+    Only entries [i, j] with j <= i are complete. Each is a sum over the columns in their order.
     """
-    n_rows, n_columns = rows.shape
-    flat = rows.ravel()
-    sums = np.empty(TILE * TILE * LANES)
-    for i in range(0, n_rows, TILE):
-        for j in range(0, i + TILE, TILE):
-            _multiply_tile(flat, i * n_columns, j * n_columns, n_columns, sums)
-            for a in range(TILE):
-                for b in range(TILE):
-                    total = 0.0
-                    for lane in range(LANES):
-                        total += sums[(a * TILE + b) * LANES + lane]
-                    products[i + a, j + b] = total
-                    products[j + b, i + a] = total
+    n_planes = len(products) // LANES
+    flat = products.ravel()
+    for left in range(n_planes):
+        for right in range(0, left + 1, 2):
+            _add_tile(jacobian, n_columns, left, right, flat, n_planes * LANES)
 
 
 @compiled
-def _multiply_tile(flat, left, right, n_columns, sums):
-    s00 = s01 = s02 = s03 = splat_narrow(0.0)
-    s10 = s11 = s12 = s13 = splat_narrow(0.0)
-    s20 = s21 = s22 = s23 = splat_narrow(0.0)
-    s30 = s31 = s32 = s33 = splat_narrow(0.0)
-    for at in range(0, n_columns, LANES):
-        b0 = load_narrow(flat, right + at)
-        b1 = load_narrow(flat, right + n_columns + at)
-        b2 = load_narrow(flat, right + 2 * n_columns + at)
-        b3 = load_narrow(flat, right + 3 * n_columns + at)
-        a = load_narrow(flat, left + at)
-        s00 = fma(a, b0, s00)
-        s01 = fma(a, b1, s01)
-        s02 = fma(a, b2, s02)
-        s03 = fma(a, b3, s03)
-        a = load_narrow(flat, left + n_columns + at)
-        s10 = fma(a, b0, s10)
-        s11 = fma(a, b1, s11)
-        s12 = fma(a, b2, s12)
-        s13 = fma(a, b3, s13)
-        a = load_narrow(flat, left + 2 * n_columns + at)
-        s20 = fma(a, b0, s20)
-        s21 = fma(a, b1, s21)
-        s22 = fma(a, b2, s22)
-        s23 = fma(a, b3, s23)
-        a = load_narrow(flat, left + 3 * n_columns + at)
-        s30 = fma(a, b0, s30)
-        s31 = fma(a, b1, s31)
-        s32 = fma(a, b2, s32)
-        s33 = fma(a, b3, s33)
-    store(sums, 0 * LANES, s00)
-    store(sums, 1 * LANES, s01)
-    store(sums, 2 * LANES, s02)
-    store(sums, 3 * LANES, s03)
-    store(sums, 4 * LANES, s10)
-    store(sums, 5 * LANES, s11)
-    store(sums, 6 * LANES, s12)
-    store(sums, 7 * LANES, s13)
-    store(sums, 8 * LANES, s20)
-    store(sums, 9 * LANES, s21)
-    store(sums, 10 * LANES, s22)
-    store(sums, 11 * LANES, s23)
-    store(sums, 12 * LANES, s30)
-    store(sums, 13 * LANES, s31)
-    store(sums, 14 * LANES, s32)
-    store(sums, 15 * LANES, s33)
+def _add_tile(jacobian, n_columns, left, right, flat, width):
+    """Add the products of 8 rows with 16."""
+    a0 = b0 = splat_narrow(0.0)
+    a1 = b1 = splat_narrow(0.0)
+    a2 = b2 = splat_narrow(0.0)
+    a3 = b3 = splat_narrow(0.0)
+    a4 = b4 = splat_narrow(0.0)
+    a5 = b5 = splat_narrow(0.0)
+    a6 = b6 = splat_narrow(0.0)
+    a7 = b7 = splat_narrow(0.0)
+    left_at = left * n_columns * LANES
+    right_at = right * n_columns * LANES
+    next_at = right_at + n_columns * LANES
+    for column in range(0, n_columns * LANES, LANES):
+        one = load_narrow(jacobian, right_at + column)
+        two = load_narrow(jacobian, next_at + column)
+        at = left_at + column
+        factor = splat_narrow(jacobian[at])
+        a0 = fma(factor, one, a0)
+        b0 = fma(factor, two, b0)
+        factor = splat_narrow(jacobian[at + 1])
+        a1 = fma(factor, one, a1)
+        b1 = fma(factor, two, b1)
+        factor = splat_narrow(jacobian[at + 2])
+        a2 = fma(factor, one, a2)
+        b2 = fma(factor, two, b2)
+        factor = splat_narrow(jacobian[at + 3])
+        a3 = fma(factor, one, a3)
+        b3 = fma(factor, two, b3)
+        factor = splat_narrow(jacobian[at + 4])
+        a4 = fma(factor, one, a4)
+        b4 = fma(factor, two, b4)
+        factor = splat_narrow(jacobian[at + 5])
+        a5 = fma(factor, one, a5)
+        b5 = fma(factor, two, b5)
+        factor = splat_narrow(jacobian[at + 6])
+        a6 = fma(factor, one, a6)
+        b6 = fma(factor, two, b6)
+        factor = splat_narrow(jacobian[at + 7])
+        a7 = fma(factor, one, a7)
+        b7 = fma(factor, two, b7)
+    at = (left * width + right) * LANES
+    store(flat, at, a0 + load_narrow(flat, at))
+    store(flat, at + LANES, b0 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a1 + load_narrow(flat, at))
+    store(flat, at + LANES, b1 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a2 + load_narrow(flat, at))
+    store(flat, at + LANES, b2 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a3 + load_narrow(flat, at))
+    store(flat, at + LANES, b3 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a4 + load_narrow(flat, at))
+    store(flat, at + LANES, b4 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a5 + load_narrow(flat, at))
+    store(flat, at + LANES, b5 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a6 + load_narrow(flat, at))
+    store(flat, at + LANES, b6 + load_narrow(flat, at + LANES))
+    at += width
+    store(flat, at, a7 + load_narrow(flat, at))
+    store(flat, at + LANES, b7 + load_narrow(flat, at + LANES))
