@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Full neighbour lists, for one structure or for many at once.
 
-The pairs come from `vesin`; here they are sorted by (atom, neighbour, image), so that sums over
-neighbours are done in the same order whatever the age of the list, and laid out so that the pairs
-of atom ``i`` are the rows ``first[i]:first[i + 1]``.
+Pairs are sorted by (atom, neighbour, image), so that sums over neighbours are done in the same
+order whatever the age of the list, and laid out so that the pairs of atom ``i`` are the rows
+``first[i]:first[i + 1]``. The search is compiled; see :mod:`aiida_alpot.neighbor_kernels`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
-from vesin import NeighborList as VesinNeighborList
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
 
 Array = np.ndarray
 _SMALLEST_VOLUME = 1e-6  # A^3
+_LARGEST_FRACTION = 1e9  # translations are kept in 32 bits
+_FIRST_GUESS = 64  # neighbours of an atom
 
 
 @dataclass(frozen=True)
@@ -66,42 +68,146 @@ def neighbor_list(atoms: Atoms, cutoff: float) -> NeighborList:
     GeometryError
         If a position or the cell is not finite, or the cell has no volume.
     """
-    return _list_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)
+    search = NeighborSearch(
+        atoms.positions,
+        np.array([0, len(atoms)]),
+        atoms.cell.array[None],
+        atoms.pbc[None],
+        cutoff,
+    )
+    return search.all_rows()
 
 
 def batch_neighbor_list(configurations: Configurations, cutoff: float) -> NeighborList:
     """Return the neighbour lists of all configurations joined into one.
 
     Atoms count through all configurations, as in the flat arrays of ``Configurations``.
+
+    Raises
+    ------
+    GeometryError
+        As :func:`neighbor_list`, for the first configuration that is not usable.
     """
-    parts = []
-    for index in range(len(configurations)):
-        rows = configurations.atoms_slice(index)
-        parts.append(
-            _list_pairs(
-                configurations.positions[rows],
-                configurations.cells[index],
-                configurations.pbc[index],
-                cutoff,
+    return search_neighbors(configurations, cutoff).all_rows()
+
+
+def search_neighbors(configurations: Configurations, cutoff: float) -> NeighborSearch:
+    """Prepare to list the pairs of some atoms at a time, where those of all need too much memory.
+
+    Raises
+    ------
+    GeometryError
+        As :func:`batch_neighbor_list`.
+    """
+    given = configurations
+    return NeighborSearch(given.positions, given.offsets, given.cells, given.pbc, cutoff)
+
+
+class NeighborSearch:
+    """Lists the pairs of any range of atoms of any number of configurations.
+
+    Parameters
+    ----------
+    positions : (n_atoms, 3) float64
+        Of all configurations, Angstrom.
+    offsets : (n + 1,) int64
+        First atom of each configuration.
+    cells : (n, 3, 3) float64
+        Rows are cell vectors.
+    pbc : (n, 3) bool
+        Periodic directions.
+    cutoff : float
+        Largest distance of a pair, Angstrom.
+
+    Raises
+    ------
+    GeometryError
+        If a position or a cell is not finite, a cell has no volume, or an atom is more than 1e9
+        cells away.
+    """
+
+    def __init__(
+        self, positions: Array, offsets: Array, cells: Array, pbc: Array, cutoff: float
+    ) -> None:
+        from aiida_alpot.neighbor_kernels import compute_fractions, sort_into_bins
+
+        self.cutoff = float(cutoff)
+        self._positions = np.require(positions, np.float64, ["C", "W"])
+        self._boxes = _make_boxes(self._positions, offsets, cells, pbc)
+        self._fractions = np.empty_like(self._positions)
+        if compute_fractions(self._positions, self._boxes, self._fractions) > _LARGEST_FRACTION:
+            raise GeometryError(
+                "An atom is more than 1e9 cells away from the origin along a periodic direction. "
+                "Wrap the positions into the cell."
             )
-        )
-    if not parts:
-        empty = np.zeros((0, 3))
-        return NeighborList(
-            np.zeros(1, np.int64), np.zeros(0, np.int32), empty, empty.astype(np.int32)
-        )
-    pairs_before = np.cumsum([0] + [part.n_pairs for part in parts])
-    first = [part.first[:-1] + before for part, before in zip(parts, pairs_before, strict=False)]
-    neighbor = [
-        part.neighbor + np.int32(start)
-        for part, start in zip(parts, configurations.offsets, strict=False)
-    ]
-    return NeighborList(
-        np.concatenate([*first, pairs_before[-1:]]).astype(np.int64),
-        np.concatenate(neighbor).astype(np.int32),
-        np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.shifts for part in parts]),
-    )
+        self._bins = _empty_bins(len(self._positions), len(self._boxes.cells))
+        sort_into_bins(self._positions, self._fractions, self._boxes, self.cutoff, self._bins)
+        self._pairs_of_an_atom = _expect_pairs(self._boxes, self.cutoff)
+
+    def all_rows(self) -> NeighborList:
+        """Return the list of all atoms."""
+        return self.rows(0, len(self._positions), PairMemory())
+
+    def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
+        """Return the pairs of the atoms from ``start`` to ``stop``.
+
+        Of ``first`` only the entries from ``start`` to ``stop`` are defined. The list lies in
+        ``memory`` and is valid until that is used again; threads need one each.
+        """
+        from aiida_alpot.neighbor_kernels import list_rows
+
+        n_atoms = stop - start
+        memory.reserve(len(self._positions), int(self._pairs_of_an_atom * n_atoms) + 64)
+        while True:
+            done = list_rows(
+                start,
+                stop,
+                self._positions,
+                self._fractions,
+                self._boxes,
+                self._bins,
+                self.cutoff,
+                *memory.arrays,
+            )
+            if done == stop:
+                return memory.as_list(stop)
+            share = (done - start) / n_atoms
+            memory.grow(min(max(1.1 / share, 1.2), 4.0) if share > 0.0 else 4.0)
+
+
+class PairMemory:
+    """Arrays that lists are made in one after the other."""
+
+    def __init__(self) -> None:
+        self._first = np.empty(1, np.int64)
+        self._allocate(0)
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """First, neighbor, vectors, shifts; see :class:`NeighborList`."""
+        return self._first, self._neighbor, self._vectors, self._shifts
+
+    def reserve(self, n_atoms: int, n_pairs: int) -> None:
+        """Make space for so many atoms and pairs at least."""
+        if len(self._first) != n_atoms + 1:
+            self._first = np.zeros(n_atoms + 1, np.int64)
+        if len(self._neighbor) < n_pairs:
+            self._allocate(n_pairs)
+
+    def grow(self, factor: float) -> None:
+        """Make space for more pairs; what was there is lost."""
+        self._allocate(int(factor * len(self._neighbor)) + 1)
+
+    def as_list(self, stop: int) -> NeighborList:
+        """Return what was written, up to the pairs of the atom before ``stop``."""
+        n_pairs = self._first[stop]
+        first, *of_pairs = self.arrays
+        return NeighborList(first, *(array[:n_pairs] for array in of_pairs))
+
+    def _allocate(self, n_pairs: int) -> None:
+        self._neighbor = np.empty(n_pairs, np.int32)
+        self._vectors = np.empty((n_pairs, 3), np.float64)
+        self._shifts = np.empty((n_pairs, 3), np.int32)
 
 
 def minimum_distance(atoms: Atoms, below: float) -> tuple[float, int, int] | None:
@@ -131,49 +237,95 @@ def pair_vectors(
     return vectors
 
 
-def complete_cell(cell: Array, pbc: Array) -> Array:
-    """Return the cell with vectors of its own for the directions that are not periodic."""
-    from ase.geometry import complete_cell as complete
+def complete_cells(cells: Array, pbc: Array) -> Array:
+    """Return cells with vectors of their own for the directions that are not periodic.
 
-    periodic = np.where(np.asarray(pbc)[:, None], cell, 0.0)
-    completed: Array = np.asarray(complete(periodic))
+    Those are of unit length and orthogonal to all others.
+
+    Parameters
+    ----------
+    cells : (n, 3, 3) float64
+    pbc : (n, 3) bool
+        What the cells hold along other directions is not looked at.
+    """
+    completed: Array = np.where(pbc[:, :, None], cells, 0.0)
+    for flags in np.unique(pbc, axis=0):
+        if flags.all():
+            continue
+        chosen = (pbc == flags).all(axis=1)
+        completed[chosen] = _complete_alike(completed[chosen], flags)
     return completed
 
 
-def _list_pairs(positions: Array, cell: Array, pbc: Array, cutoff: float) -> NeighborList:
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+def _complete_alike(cells: Array, periodic: Array) -> Array:
+    """Complete cells that are periodic along the same directions."""
+    free = np.flatnonzero(~periodic)
+    if len(free) == 3:
+        cells[:] = np.eye(3)
+        return cells
+    if len(free) == 2:
+        # the Cartesian axis after that which the one vector follows most, so that small turns of
+        # the vector turn its companions as little
+        along = _unit(cells[:, np.flatnonzero(periodic)[0]])
+        axis = np.eye(3)[(np.argmax(np.abs(along), axis=1) + 1) % 3]
+        part = np.einsum("na,na->n", axis, along)[:, None] * along
+        cells[:, free[1]] = _unit(axis - part)
+    last = free[0]
+    cells[:, last] = _unit(np.cross(cells[:, (last + 1) % 3], cells[:, (last + 2) % 3]))
+    return cells
+
+
+def _unit(vectors: Array) -> Array:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Array = vectors / np.where(lengths > 0.0, lengths, 1.0)
+    return unit
+
+
+def _make_boxes(positions: Array, offsets: Array, cells: Array, pbc: Array) -> Any:
+    """Check the cells and prepare what the search needs of them."""
+    from aiida_alpot.neighbor_kernels import Boxes
+
+    cells = np.require(cells, np.float64, ["C", "W"])
+    pbc = np.require(pbc, bool, ["C", "W"])
+    if not (np.isfinite(positions).all() and np.isfinite(cells).all()):
         raise GeometryError("A position or the cell is not finite; repair the structure.")
-    box = complete_cell(cell, pbc)
-    if abs(np.linalg.det(box)) < _SMALLEST_VOLUME:
+    boxes = complete_cells(cells, pbc)
+    if (np.abs(np.linalg.det(boxes)) < _SMALLEST_VOLUME).any():
         raise GeometryError(
             "The cell has no volume along its periodic directions. Give cell vectors, or switch "
             "pbc off for a cluster."
         )
-    periodic = [bool(flag) for flag in pbc]
-    search = VesinNeighborList(cutoff=cutoff, full_list=True)
-    atom, neighbor, shifts = search.compute(
-        points=positions, box=box, periodic=periodic, quantities="ijS"
+    inverses = np.ascontiguousarray(np.linalg.inv(boxes))
+    return Boxes(
+        offsets=np.require(offsets, np.int64, ["C", "W"]),
+        cells=cells,
+        inverses=inverses,
+        heights=1.0 / np.linalg.norm(inverses, axis=1),
+        periodic=pbc,
     )
-    atom = atom.astype(np.int64)
-    neighbor = neighbor.astype(np.int32)
-    shifts = shifts.astype(np.int32)
-    order = _order_of_pairs(atom, neighbor, shifts, len(positions))
-    first = np.searchsorted(atom[order], np.arange(len(positions) + 1)).astype(np.int64)
-    neighbor, shifts = neighbor[order], shifts[order]
-    vectors = pair_vectors(positions, np.asarray(cell), first, neighbor, shifts)
-    return NeighborList(first, neighbor, vectors, shifts)
 
 
-def _order_of_pairs(atom: Array, neighbor: Array, shifts: Array, n_atoms: int) -> Array:
-    """Return the order by atom, then neighbour, then image."""
-    if len(atom) == 0:
-        return np.zeros(0, dtype=np.int64)
-    lowest = shifts.min(axis=0).astype(np.int64)
-    n_images = shifts.max(axis=0) - lowest + 1
-    if float(n_atoms) ** 2 * float(np.prod(n_images, dtype=np.float64)) > 2.0**62:
-        return np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], neighbor, atom))
-    # one integer for all five keys sorts ten times faster
-    key = atom * n_atoms + neighbor
-    for axis in range(3):
-        key = key * n_images[axis] + (shifts[:, axis] - lowest[axis])
-    return np.argsort(key)
+def _empty_bins(n_atoms: int, n_configurations: int) -> Any:
+    from aiida_alpot.neighbor_kernels import Bins
+
+    return Bins(
+        counts=np.zeros((n_configurations, 3), np.int64),
+        sees_itself=np.zeros(n_configurations, bool),
+        reach=np.zeros((n_configurations, 3), np.int64),
+        first=np.empty(n_atoms + n_configurations, np.int64),
+        of_atom=np.empty((n_atoms, 3), np.int64),
+        translations=np.empty((n_atoms, 3), np.int64),
+        places=np.empty(n_atoms, np.int64),
+        atoms=np.empty(n_atoms, np.int32),
+        positions=np.empty((3, n_atoms)),
+    )
+
+
+def _expect_pairs(boxes: Any, cutoff: float) -> float:
+    """Return how many pairs an atom has about, if the atoms fill the cells evenly."""
+    n_atoms = np.diff(boxes.offsets)
+    volumes = np.abs(np.linalg.det(boxes.cells))
+    is_filled = boxes.periodic.all(axis=1)
+    density = np.where(is_filled, n_atoms / np.where(is_filled, volumes, 1.0), 0.1)
+    mean = float((density * n_atoms).sum() / max(n_atoms.sum(), 1))
+    return 1.2 * mean * 4.2 * cutoff**3 + 4.0

@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from aiida_alpot.mtp.kernels.pairs import update_vectors
-from aiida_alpot.neighbors import NeighborList, complete_cell, neighbor_list
+from aiida_alpot.neighbors import NeighborList, complete_cells, neighbor_list
 
 Array = np.ndarray
 
@@ -80,9 +80,8 @@ class VerletList:
         elif not np.isfinite(atoms.cell.array).all():
             return False
         else:
-            deformation = np.linalg.solve(
-                complete_cell(old.cell.array, old.pbc), complete_cell(atoms.cell.array, atoms.pbc)
-            )
+            cells = np.stack([old.cell.array, atoms.cell.array])
+            deformation = np.linalg.solve(*complete_cells(cells, np.stack([old.pbc, atoms.pbc])))
             shrink = float(np.linalg.svd(deformation, compute_uv=False)[-1])
             mapped = old.positions @ deformation
         displacement = atoms.positions - mapped
