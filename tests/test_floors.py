@@ -21,6 +21,8 @@ FLOORS = {
     "configuration_checks": 0,
     "level_of_theory": 2,
     "compilation": 0,
+    "machine_code": 0,
+    "user_cache": 0,
     "neighbor_kernels": 0,
     "neighbors": 0,
     "mtp": 1,

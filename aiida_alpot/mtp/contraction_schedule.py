@@ -8,8 +8,9 @@ intermediate tensors serve many scalars. Choosing is an integer linear programme
 - sum_s y_gs >= 1 for each scalar g;
 - sum_s y_hs >= sum_(s uses h) y_gs for each tensor g and each intermediate h that it may use.
 
-It is solved to the optimum (scipy's HiGHS, a few seconds for the highest level), so the products
-are the fewest that the steps of :mod:`aiida_alpot.mtp.contraction_steps` can do with.
+It is solved to the optimum (scipy's HiGHS; with all that comes before, a minute for the highest
+level), so the products are the fewest that the steps of
+:mod:`aiida_alpot.mtp.contraction_steps` can do with.
 """
 
 from __future__ import annotations

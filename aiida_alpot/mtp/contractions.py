@@ -19,14 +19,18 @@ from math import gcd
 import numpy as np
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.mtp.basis_cache import keep_tables, load_tables
 from aiida_alpot.mtp.contraction_schedule import plan_contractions
 from aiida_alpot.mtp.contraction_steps import Step, step_terms
 from aiida_alpot.mtp.moment_graphs import MAX_RADIAL, MAX_RANK, MomentGraph, scalar_graphs
 from aiida_alpot.mtp.tensor_components import components, exponents_of_rank, pack_exponents
 
 Array = np.ndarray
-LEVELS = tuple(range(2, 25, 2))
+LEVELS = tuple(range(2, 29, 2))
 """Levels that :func:`moment_basis` generates."""
+N_SCALARS = (1, 2, 5, 9, 16, 29, 52, 92, 163, 288, 500, 864, 1464, 2445)
+"""Number of scalars of each level."""
+_SLOW_LEVEL = 20  # from here on generation takes longer than reading a file
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def moment_basis(level: int) -> MomentBasis:
     Parameters
     ----------
     level : int
-        Even, 2 to 24.
+        Even, 2 to 28.
 
     Returns
     -------
@@ -102,18 +106,33 @@ def moment_basis(level: int) -> MomentBasis:
     (2, 11, 9)
     """
     _require_level(level)
+    tables = load_tables(level) if level >= _SLOW_LEVEL else None
+    if tables is None or set(tables) != {"basic", "products", "scalars", "n_moments"}:
+        tables = _generate_tables(level)
+        if level >= _SLOW_LEVEL:
+            keep_tables(level, tables)
+    return MomentBasis(
+        basic=_read_only(tables["basic"]),
+        products=_read_only(tables["products"]),
+        scalars=_read_only(tables["scalars"]),
+        n_moments=int(tables["n_moments"]),
+        level=level,
+    )
+
+
+def _generate_tables(level: int) -> dict[str, Array]:
+    """Return the fields of the moment basis of a level."""
     basic = _basic_moments(level)
     scalars = scalar_graphs(level)
     assembly = _Assembly(basic, scalars)
     for graph, step in plan_contractions(scalars).items():
         assembly.execute(graph, step)
-    return MomentBasis(
-        basic=_read_only(basic),
-        products=_read_only(assembly.products),
-        scalars=_read_only([assembly.index[scalar][0] for scalar in scalars]),
-        n_moments=assembly.n_moments,
-        level=level,
-    )
+    return {
+        "basic": np.array(basic, dtype=np.int64),
+        "products": np.array(assembly.products, dtype=np.int64).reshape(-1, 4),
+        "scalars": np.array([assembly.index[scalar][0] for scalar in scalars], dtype=np.int64),
+        "n_moments": np.array(assembly.n_moments),
+    }
 
 
 def scalar_keys(basis_level: int) -> tuple[MomentGraph, ...]:
@@ -122,7 +141,7 @@ def scalar_keys(basis_level: int) -> tuple[MomentGraph, ...]:
     Parameters
     ----------
     basis_level : int
-        Even, 2 to 24.
+        Even, 2 to 28.
 
     Returns
     -------
@@ -146,11 +165,10 @@ def scalar_keys(basis_level: int) -> tuple[MomentGraph, ...]:
 
 def recognise_level(basis: MomentBasis) -> int | None:
     """Return the level with as many radial functions, basic moments and scalars, if any."""
-    for level in LEVELS:
+    for level, n_scalars in zip(LEVELS, N_SCALARS, strict=True):
         basic = _basic_moments(level)
-        if (len(basic), max(basic)[0] + 1) != (basis.n_basic, basis.n_radial):
-            continue  # the scalars of a high level take a moment to count
-        if len(scalar_graphs(level)) == basis.n_scalars:
+        counts = (len(basic), max(basic)[0] + 1, n_scalars)
+        if counts == (basis.n_basic, basis.n_radial, basis.n_scalars):
             return level
     return None
 
@@ -231,9 +249,6 @@ class _Assembly:
         return self._known[terms], scale
 
 
-def _read_only(rows: Sequence[object]) -> Array:
-    array = np.array(rows, dtype=np.int64)
-    if not array.size:
-        array = array.reshape(0, 4)
+def _read_only(array: Array) -> Array:
     array.flags.writeable = False
     return array

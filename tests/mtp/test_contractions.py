@@ -36,7 +36,11 @@ COUNTS = {
     20: (5, 295, 288, 1352, 6349),
     22: (6, 421, 500, 2621, 15431),
     24: (6, 581, 864, 4991, 36170),
+    26: (6, 706, 1464, 9396, 82520),
+    28: (6, 866, 2445, 17366, 180069),
 }
+# laws that are looked at moment by moment in Python take too long for the highest
+MODERATE_LEVELS = tuple(level for level in LEVELS if level <= 24)
 
 
 def random_environment(seed: int, n_neighbors: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +99,7 @@ def test_products_are_as_few_as_the_steps_allow(level, n_products):
     assert moment_basis(level).n_products <= n_products
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", MODERATE_LEVELS)
 def test_products_run_in_order_grouped_by_target(level):
     basis = moment_basis(level)
     if level == 2:
@@ -111,7 +115,7 @@ def test_products_run_in_order_grouped_by_target(level):
     assert target[-1] == basis.n_moments - 1
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", MODERATE_LEVELS)
 def test_every_moment_serves_a_scalar(level):
     basis = moment_basis(level)
     needed = set(basis.scalars.tolist())
@@ -121,7 +125,7 @@ def test_every_moment_serves_a_scalar(level):
     assert needed == set(range(basis.n_moments))
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", MODERATE_LEVELS)
 def test_scalars_are_the_full_contractions_with_unit_coefficient(level):
     directions, radial = random_environment(seed=level)
     values = scalar_values(moment_basis(level), directions, radial)
@@ -208,9 +212,9 @@ def test_arrays_of_a_basis_cannot_be_changed():
         basis.products[0, 2] = 5
 
 
-@pytest.mark.parametrize("level", [-2, 0, 7, 26, 1000, 8.5])
+@pytest.mark.parametrize("level", [-2, 0, 7, 30, 1000, 8.5])
 def test_a_level_that_does_not_exist_is_refused_with_those_that_do(level):
-    with pytest.raises(SettingError, match=rf"level {level}\. Choose an even level from 2 to 24"):
+    with pytest.raises(SettingError, match=rf"level {level}\. Choose an even level from 2 to 28"):
         moment_basis(level)
     with pytest.raises(SettingError):
         scalar_keys(level)
