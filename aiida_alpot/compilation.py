@@ -8,16 +8,14 @@ from typing import Any
 
 from numba import njit
 
+from aiida_alpot.machine_code import keep_machine_code
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile with numba on the first call, and keep the machine code on disk where that can be.
 
-    numba puts the code in ``__pycache__`` next to the source, else in the user's cache folder, else
-    in ``NUMBA_CACHE_DIR``; it is kept for each kind of processor apart. Where none can be written
-    the function is compiled in every process.
+    It is kept in ``__pycache__`` next to the source, or in ``NUMBA_CACHE_DIR`` where that is set,
+    or in the user's cache folder, for each kind of processor apart; see
+    :mod:`aiida_alpot.machine_code`.
     """
-    options = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-    try:
-        return njit(function, cache=True, **options)
-    except RuntimeError:  # "cannot cache function: no locator available"
-        return njit(function, **options)
+    return keep_machine_code(njit(function, nogil=True, error_model="numpy", boundscheck=False))
