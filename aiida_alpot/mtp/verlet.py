@@ -13,9 +13,10 @@ import dataclasses
 
 import numpy as np
 from ase import Atoms
+from ase.geometry import complete_cell
 
 from aiida_alpot.mtp.kernels.pairs import update_vectors
-from aiida_alpot.neighbors import NeighborList, complete_cells, neighbor_list
+from aiida_alpot.neighbors import NeighborList, neighbor_list
 
 Array = np.ndarray
 
@@ -80,8 +81,11 @@ class VerletList:
         elif not np.isfinite(atoms.cell.array).all():
             return False
         else:
-            cells = np.stack([old.cell.array, atoms.cell.array])
-            deformation = np.linalg.solve(*complete_cells(cells, np.stack([old.pbc, atoms.pbc])))
+            # any completion is right; that of ASE is what set_cell(scale_atoms=True) moves atoms by
+            deformation = np.linalg.solve(
+                complete_cell(np.where(old.pbc[:, None], old.cell.array, 0.0)),
+                complete_cell(np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)),
+            )
             shrink = float(np.linalg.svd(deformation, compute_uv=False)[-1])
             mapped = old.positions @ deformation
         displacement = atoms.positions - mapped
