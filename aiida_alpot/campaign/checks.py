@@ -15,9 +15,10 @@ from typing import Any
 from aiida_alpot.campaign import calculators
 from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
 from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
-from aiida_alpot.campaign.schema import CampaignFile, StructureItem
+from aiida_alpot.campaign.schema import CampaignFile, StructureItem, ZblSection
 from aiida_alpot.campaign.validation import check_test_targets, check_validation
 from aiida_alpot.errors import BudgetError, CampaignFileError
+from aiida_alpot.mtp.zbl import INNER_SHARE, OUTER_SHARE
 
 _ONLY_OF_FILES = ("index", "labels")
 _ONLY_OF_CRYSTALS = ("formula", "a", "b", "c", "cubic")
@@ -66,6 +67,19 @@ def _check_species(campaign: CampaignFile, source: str) -> None:
         raise wrong_value(
             source, ("potential", "min_distance"), smallest, f"numbers below the cutoff, {cutoff}"
         )
+    core = campaign.potential.zbl
+    if core is not None:
+        _check_core(core, cutoff, source)
+
+
+def _check_core(core: ZblSection, cutoff: float, source: str) -> None:
+    if core.outer is not None and core.outer >= cutoff:
+        allowed = f"numbers below the cutoff, {cutoff}"
+        raise wrong_value(source, ("potential", "zbl", "outer"), core.outer, allowed)
+    # where one of them is absent it follows from the other
+    if core.inner is not None and core.inner >= (core.outer or cutoff * INNER_SHARE / OUTER_SHARE):
+        allowed = "numbers below outer" if core.outer else "numbers that keep outer in the cutoff"
+        raise wrong_value(source, ("potential", "zbl", "inner"), core.inner, allowed)
 
 
 def _check_items(campaign: CampaignFile, source: str) -> None:

@@ -78,6 +78,29 @@ class OpenSection(Section):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
 
 
+class ZblSection(Section):
+    """The repulsive core for pairs nearer than any in the data."""
+
+    inner: PositiveFloat | None = key(
+        None,
+        "Radius in A below which a pair repels as screened nuclei do, for all pairs of species; "
+        "0.65 of the smallest distance of each pair in the first data if absent.",
+        "numbers above 0 and below outer, or nothing",
+    )
+    outer: PositiveFloat | None = key(
+        None,
+        "Radius in A beyond which there is no repulsion; 0.95 of the smallest distance of each "
+        "pair if absent.",
+        "numbers above inner and below the cutoff, or nothing",
+    )
+    overlay: bool = key(
+        False,
+        "Whether the radial functions stay as they are below the outer radius, as in codes that "
+        "add a pair potential, instead of fading out.",
+        "true or false",
+    )
+
+
 class PotentialSection(Section):
     """The moment tensor potential."""
 
@@ -95,6 +118,12 @@ class PotentialSection(Section):
         "Inner end of the radial functions in A; 0.99 of the smallest distance in the first data "
         "if absent. It stays as it is during a campaign.",
         "numbers above 0 and below the cutoff, or nothing",
+    )
+    zbl: ZblSection | None = key(
+        None,
+        "Repulsive core (ZBL) for pairs nearer than any in the data; {} takes its defaults, none "
+        "if absent. Its radii stay as they are during a campaign.",
+        "inner, outer, overlay, or nothing",
     )
 
 
@@ -324,7 +353,7 @@ class CampaignFile(Section):
     )
     seed: int = key(0, "Seed of all random numbers.", "numbers from 0", ge=0)
     potential: PotentialSection = key(
-        PotentialSection(), "The potential.", "level, cutoff, min_distance"
+        PotentialSection(), "The potential.", "level, cutoff, min_distance, zbl"
     )
     start: StartSection = key(..., "Where it starts.", "training, structures, calculator")
     explore: list[SamplerEntry] = key(..., "The samplers.", "a list of samplers", min_length=1)

@@ -29,6 +29,7 @@ from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in, parse_request
 from aiida_alpot.mtp.mlip_files import read_potential, write_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.repulsion import core_of_training
 
 POTENTIAL_FILE = "potential.mtp"
 ACTIVE_SET_FILE = "active_set.npz"
@@ -53,6 +54,10 @@ class FitRequest(Request):
     min_distance : float or null
         Lower end of the interval of the radial functions, Angstrom. If null that of ``initial``, or
         0.99 times the smallest distance in the training set.
+    zbl : dict or null
+        ``inner`` and ``outer`` radius (Angstrom) and ``overlay`` of the repulsive core, see
+        :func:`~aiida_alpot.mtp.repulsion.core_of_training`; each may be absent. If null the core of
+        ``initial``, or none.
     initial : str or null
         File of a potential to go on from, of the same or a lower level.
     weights : dict
@@ -70,6 +75,7 @@ class FitRequest(Request):
     test: dict[str, str] = field(default_factory=dict)
     species: tuple[str, ...] | None = None
     min_distance: float | None = None
+    zbl: dict[str, float | bool | None] | None = None
     initial: str | None = None
     weights: dict[str, float | None] = field(default_factory=dict)
     max_iterations: int = DEFAULT_ITERATIONS
@@ -83,6 +89,15 @@ class FitRequest(Request):
 @dataclass(frozen=True)
 class _Weights(Request, LossWeights):
     """The weights as a section of the request."""
+
+
+@dataclass(frozen=True)
+class _Core(Request):
+    """The section ``zbl`` of the request."""
+
+    inner: float | None = None
+    outer: float | None = None
+    overlay: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +137,7 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
         name: read_sets(folder, [file], request.species) for name, file in request.test.items()
     }
     require_disjoint(training, tests)
-    initial = _initial_potential(request, training, folder)
+    initial = _with_core(_initial_potential(request, training, folder), request, training)
     fit = fit_potential(
         training,
         initial=initial,
@@ -169,6 +184,27 @@ def _initial_potential(
     )
 
 
+def _with_core(
+    potential: MomentTensorPotential, request: FitRequest, training: Configurations
+) -> MomentTensorPotential:
+    """Return the potential with the core of the request; by default its radii are for good."""
+    if request.zbl is None:
+        return potential
+    settings = parse_request(_Core, request.zbl)
+    is_default = settings.inner is None and settings.outer is None
+    return potential.with_core(
+        core_of_training(
+            training,
+            potential.species,
+            potential.cutoff,
+            inner=settings.inner,
+            outer=settings.outer,
+            overlay=settings.overlay,
+            known=potential.core if is_default else None,
+        )
+    )
+
+
 def _write_active_set(
     potential: MomentTensorPotential, training: Configurations, settings: _ActiveSet, path: Path
 ) -> None:
@@ -193,12 +229,21 @@ def _describe(
         "message": fit.message,
         "n_parameters": fit.potential.n_parameters,
         "min_distance": fit.potential.min_distance,
+        "zbl": _describe_core(fit.potential),
         "smallest_distance": smallest_distance(training, fit.potential.cutoff),
         "errors": {
             "training": errors_on(training),
             "test": {name: errors_on(test) for name, test in tests.items()},
         },
     }
+
+
+def _describe_core(potential: MomentTensorPotential) -> dict[str, Any] | None:
+    core = potential.core
+    if core is None:
+        return None
+    radii = {f"{pair.first}-{pair.second}": [pair.inner, pair.outer] for pair in core.pairs}
+    return {"radii": radii, "overlay": not core.fades}
 
 
 class _Printer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.errors import InputFileError
@@ -16,6 +16,9 @@ from aiida_alpot.reports.provenance import (
     training_configurations,
     training_sets,
 )
+
+if TYPE_CHECKING:
+    from aiida_alpot.mtp.potential import MomentTensorPotential
 
 NOTE = """\
 {name}: a moment tensor potential of {species}, level {level}, cutoff {cutoff:g} A.
@@ -43,6 +46,16 @@ Python:
 
     from aiida_alpot.mtp import MTP
     atoms.calc = MTP("potential.mtp", active_set="active_set.npz")
+"""
+NOTE_ON_CORE = """
+The potential has a ZBL core, which does not travel: MLIP, LAMMPS and motep read potential.mtp
+without it. Their results are those of Python as long as no pair is nearer than its outer radius
+({radii}). Below it use Python.
+"""
+NOTE_ON_OVERLAY = """
+The potential has a ZBL core, which does not travel: MLIP, LAMMPS and motep read potential.mtp
+without it. Add it there as a pair potential, V(r) of ZBL switched off between two radii
+({radii}), for example by pair_style hybrid/overlay.
 """
 
 
@@ -108,13 +121,28 @@ def _write(
 
 def _note(node: Any, potential: Any) -> str:
     species = potential.species
-    return NOTE.format(
+    note = NOTE.format(
         name=node.inputs.settings.get_dict()["name"],
         species=", ".join(species),
         level=potential.level,
         cutoff=potential.cutoff,
         types=", ".join(f"{index} = {symbol}" for index, symbol in enumerate(species, start=1)),
     )
+    return note + note_on_core(potential.get_potential())
+
+
+def note_on_core(potential: MomentTensorPotential) -> str:
+    """Return what users of other codes must know about the core of a potential; empty if none."""
+    core = potential.core
+    if core is None:
+        return ""
+    if core.fades:
+        radii = ", ".join(f"{one.first}-{one.second} {one.outer:.3f} A" for one in core.pairs)
+        return NOTE_ON_CORE.format(radii=radii)
+    radii = ", ".join(
+        f"{one.first}-{one.second} {one.inner:.3f} to {one.outer:.3f} A" for one in core.pairs
+    )
+    return NOTE_ON_OVERLAY.format(radii=radii)
 
 
 def _provenance(node: Any, potential: Any) -> str:

@@ -108,6 +108,7 @@ def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
         "level": potential.level,
         "cutoff": potential.cutoff,
         "min_distance": potential.min_distance,
+        "zbl": potential.zbl,
         "weights": fit.weights,
         "max_iterations": fit.max_iterations,
         "tolerance": fit.tolerance,

@@ -25,6 +25,7 @@ class PotentialSettings(Request):
     level: int
     cutoff: float
     min_distance: float | None = None
+    zbl: dict[str, float | bool | None] | None = None
 
 
 @dataclass(frozen=True)

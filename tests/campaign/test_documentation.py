@@ -23,6 +23,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "campaign-file.md").read_text(e
 
 SECTIONS = {
     "potential.": schema.PotentialSection,
+    "potential.zbl.": schema.ZblSection,
     "start.": schema.StartSection,
     "start.calculator.": schema.FirstCalculator,
     "ITEM.": schema.StructureItem,

@@ -177,6 +177,31 @@ MISTAKES = {
         "cutoff: 5.0",
         ["potential.min_distance is 6", "cutoff"],
     ),
+    "core beyond the cutoff": (
+        "cutoff: 5.0, zbl: {outer: 5.5}",
+        "cutoff: 5.0",
+        ["potential.zbl.outer is 5.5", "below the cutoff"],
+    ),
+    "core inside out": (
+        "cutoff: 5.0, zbl: {inner: 2.0, outer: 1.5}",
+        "cutoff: 5.0",
+        ["potential.zbl.inner is 2.0", "below outer"],
+    ),
+    "core whose outer radius follows and is too large": (
+        "cutoff: 5.0, zbl: {inner: 3.6}",
+        "cutoff: 5.0",
+        ["potential.zbl.inner is 3.6", "outer in the cutoff"],
+    ),
+    "unknown key of the core": (
+        "cutoff: 5.0, zbl: {outter: 1.5}",
+        "cutoff: 5.0",
+        ["potential.zbl.outter", "did you mean 'outer'"],
+    ),
+    "core that is no section": (
+        "cutoff: 5.0, zbl: auto",
+        "cutoff: 5.0",
+        ['potential.zbl is "auto"', "inner, outer, overlay"],
+    ),
     "unknown property": (
         "name: test\nvalidate: [{kind: eos}]",
         "name: test",

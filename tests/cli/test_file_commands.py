@@ -69,6 +69,28 @@ def test_fit_goes_on_from_a_potential_and_keeps_its_form(fitted, files, figures_
     assert figures["loss"] <= loss * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("words", [["auto"], ["1.2", "1.9"], ["overlay", "1.2", "1.9"]])
+def test_a_fit_takes_a_core(files, alpot, tmp_path, words):
+    training = files / "labelled.xyz"
+    asked = ["--level", 4, "--cutoff", 4.5, "--max-iterations", 1, "--zbl", *words, "-o", "cu.mtp"]
+    result = alpot("fit", "--training", training, *asked)
+    assert result.exit_code == 0, result.output
+    assert "ZBL core of Cu-Cu: from " in result.output
+    assert "other codes read the file without the core" in result.output
+    core = read_potential(tmp_path / "cu.mtp").core
+    assert core.fades == ("overlay" not in words)
+    if len(words) > 1:
+        assert (core.pairs[0].inner, core.pairs[0].outer) == (1.2, 1.9)
+
+
+def test_a_core_of_one_radius_is_refused(files, alpot):
+    training = files / "labelled.xyz"
+    asked = ["--level", 4, "--cutoff", 4.5, "--zbl", "1.2", "-o", "cu.mtp"]
+    result = alpot("fit", "--training", training, *asked)
+    assert result.exit_code == 2
+    assert "inner and outer" in result.output
+
+
 def test_an_interrupted_fit_leaves_its_best_potential(files, alpot, tmp_path, monkeypatch):
     from aiida_alpot.fitting import fit as fitting
 

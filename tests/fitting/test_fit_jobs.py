@@ -108,3 +108,26 @@ def test_species_that_the_potential_lacks_are_named(run):
     run(**FIT, max_iterations=1)
     with pytest.raises(SpeciesError, match="Au is not in the potential"):
         run(job="evaluate", potential="potential.mtp", configurations="gold.npz")
+
+
+def test_a_fit_with_a_core_says_its_radii_and_a_warm_start_keeps_them(folder, run):
+    first = run(**FIT, zbl={}, max_iterations=2)
+    [inner, outer] = first["zbl"]["radii"]["Cu-Cu"]
+    assert outer == pytest.approx(0.95 * first["smallest_distance"])
+    assert inner == pytest.approx(0.65 * first["smallest_distance"])
+    assert first["zbl"]["overlay"] is False
+    (folder / "potential.mtp").rename(folder / "parent.mtp")
+    fewer = {**FIT, "training": ["b.npz"], "initial": "parent.mtp", "max_iterations": 1}
+    for zbl in (None, {}):
+        assert run(**fewer, zbl=zbl)["zbl"] == first["zbl"]
+    moved = run(**fewer, zbl={"inner": 1.0, "outer": 1.5, "overlay": True})["zbl"]
+    assert moved == {"radii": {"Cu-Cu": [1.0, 1.5]}, "overlay": True}
+    assert run(**FIT, max_iterations=1)["zbl"] is None
+    assert read_potential(folder / "potential.mtp").core is None
+
+
+def test_a_core_that_cannot_be_is_refused(run):
+    with pytest.raises(SettingError, match="inner < outer"):
+        run(**FIT, zbl={"inner": 2.0, "outer": 1.0})
+    with pytest.raises(SettingError, match="'width'"):
+        run(**FIT, zbl={"width": 2.0})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_alpot.cli.file_commands.evaluate import error_lines
-from aiida_alpot.cli.job_command import JobCommand, set_threads
+from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
 from aiida_alpot.cli.options import (
     FILE,
     existing,
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from aiida_alpot.cli.job_folder import JobFolder
 
 INTERRUPTED = 130
+_CORE_WORDS = ("auto", "overlay")
 FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_parameters")
+
+
+def _is_core_word(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return word in _CORE_WORDS
+    return True
 
 
 @click.command("fit", cls=JobCommand)
@@ -61,6 +70,14 @@ FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_par
     help="Inner end of the radial functions; 0.99 of the smallest distance in the data, or that of "
     "--initial.",
 )
+@click.option(
+    "--zbl",
+    cls=SeveralValues,
+    accepts=_is_core_word,
+    metavar="auto|INNER OUTER",
+    help="Hold close pairs apart by a ZBL core: 'auto' ends it below the distances in the data, "
+    "two numbers give its radii in A. With the word 'overlay' the radial functions do not fade.",
+)
 @click.option("--max-iterations", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option(
     "--starts",
@@ -93,6 +110,7 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
                 cutoff=cutoff,
                 weights={**weights, "relative_force_eps": given["relative_force_eps"]},
                 threads=threads,
+                zbl=_core(given["zbl"]),
                 **_files(job, given),
                 **{
                     key: given[key]
@@ -125,6 +143,21 @@ def _form(
         missing = "--level" if level is None else "--cutoff"
         raise click.UsageError(f"Missing option '{missing}'.", click.get_current_context())
     return level, cutoff
+
+
+def _core(words: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the core as the request has it, from the words of --zbl."""
+    if not words:
+        return None
+    radii = [float(word) for word in words if word not in _CORE_WORDS]
+    if len(radii) not in (0, 2) or (radii and "auto" in words):
+        raise click.UsageError(
+            f"--zbl is {' '.join(words)}; give 'auto' or two radii in A, inner and outer, and "
+            "'overlay' beside them where the radial functions must not fade.",
+            click.get_current_context(),
+        )
+    inner, outer = radii or (None, None)
+    return {"inner": inner, "outer": outer, "overlay": "overlay" in words}
 
 
 def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:
@@ -165,4 +198,8 @@ def _tell(result: dict[str, Any], test: dict[str, Any] | None, output: Path) -> 
             click.echo(f"{name}:")
             for line in error_lines(errors):
                 click.echo(f"  {line}")
+    if result["zbl"] is not None:
+        for pair, (inner, outer) in result["zbl"]["radii"].items():
+            click.echo(f"ZBL core of {pair}: from {outer:.3f} to {inner:.3f} A")
+        click.echo("other codes read the file without the core (see docs/short-range.md)")
     click.echo(f"written to {output}")
