@@ -50,8 +50,8 @@ def write_whole(path: str | Path, content: bytes) -> None:
     partial.replace(target)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` at ``path``, whole or not at all.
+def write_content(path: str | Path, content: bytes) -> None:
+    """Write ``content`` at ``path``, whole or not at all.
 
     Raises
     ------
@@ -59,6 +59,11 @@ def write_text(path: str | Path, text: str) -> None:
         If the file cannot be written.
     """
     try:
-        write_whole(path, text.encode("utf-8"))
+        write_whole(path, content)
     except OSError as error:
         raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` at ``path``, whole or not at all; errors as :func:`write_content`."""
+    write_content(path, text.encode("utf-8"))

@@ -17,6 +17,7 @@ environments their mean square is one along every direction.
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,49 @@ RANK_TOLERANCE = 1e-12
 SEED = 20_160_714
 LARGEST_COORDINATION = 13
 CLUSTERS_PER_BATCH = 512
+
+
+class RowSpace(NamedTuple):
+    """The space of the rows of a potential; see the module for the symbols."""
+
+    scale: Array
+    """(n_parameters,) s"""
+    singular: Array
+    """(rank,) Sigma of the space."""
+    vectors: Array
+    """(n_parameters, n_parameters) V, those of the space first, as columns."""
+    n_rows: int
+    """m"""
+
+    @property
+    def rank(self) -> int:
+        """Dimension of the space."""
+        return len(self.singular)
+
+    @property
+    def projection(self) -> Array:
+        """(n_parameters, rank): from rows to coordinates."""
+        whitening = np.sqrt(self.n_rows) / self.singular
+        projection: Array = self.vectors[:, : self.rank] * whitening / self.scale[:, None]
+        return projection
+
+    def lift(self, projection: Array) -> Array:
+        """(rank, n_parameters): from coordinates that ``projection`` gives back to rows."""
+        to_rows = self.vectors[:, : self.rank].T * self.scale
+        lifted: Array = np.linalg.solve(to_rows @ projection, to_rows)
+        return lifted
+
+    @property
+    def absent_rows(self) -> Array:
+        """(n_parameters - rank, n_parameters): rows that no environment has."""
+        absent: Array = self.vectors[:, self.rank :].T * self.scale
+        return absent
+
+    @property
+    def absent_directions(self) -> Array:
+        """(n_parameters, n_parameters - rank): their inverse, which takes all others to zero."""
+        directions: Array = self.vectors[:, self.rank :] / self.scale[:, None]
+        return directions
 
 
 def structural_projection(potential: MomentTensorPotential) -> Array:
@@ -46,6 +90,11 @@ def structural_projection(potential: MomentTensorPotential) -> Array:
         ``rows @ projection`` are the coordinates, see the module. The same for the same potential:
         the random environments come from a generator with a fixed seed.
     """
+    return row_space(potential).projection
+
+
+def row_space(potential: MomentTensorPotential) -> RowSpace:
+    """Find the space of the rows of a potential, the same one for the same potential."""
     rows = _rows_of_random_environments(potential)
     scale = np.linalg.norm(rows, axis=0)
     scale[scale == 0.0] = 1.0
@@ -55,9 +104,7 @@ def structural_projection(potential: MomentTensorPotential) -> Array:
     rows /= np.where(lengths > 0.0, lengths, 1.0)
     _, singular, vectors = np.linalg.svd(rows, full_matrices=False)
     rank = int((singular > RANK_TOLERANCE * singular[0]).sum())
-    whitening = np.sqrt(len(rows)) / singular[:rank]
-    projection: Array = vectors[:rank].T * whitening / scale[:, None]
-    return projection
+    return RowSpace(scale, singular[:rank], vectors.T, len(rows))
 
 
 def structural_rank(potential: MomentTensorPotential) -> int:

@@ -8,9 +8,9 @@ intermediate tensors serve many scalars. Choosing is an integer linear programme
 - sum_s y_gs >= 1 for each scalar g;
 - sum_s y_hs >= sum_(s uses h) y_gs for each tensor g and each intermediate h that it may use.
 
-It is solved to the optimum (scipy's HiGHS; with all that comes before, a minute for the highest
-level), so the products are the fewest that the steps of
-:mod:`aiida_alpot.mtp.contraction_steps` can do with.
+It is solved to the optimum by scipy's HiGHS, so the products are the fewest that the steps of
+:mod:`aiida_alpot.mtp.contraction_steps` can do with; at the highest level to within 0.2 % of it, in
+a quarter of the time.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ Steps = Mapping[MomentGraph, Sequence[Step]]
 _Row = tuple[list[int], list[int], int]  # sum of the first variables - of the second >= bound
 
 _PRODUCT_COST = 8
+_LARGE_PROGRAMME = 30_000  # variables; level 26 has 21,000, level 28 has 40,000
+_GAP_OF_LARGE = 0.002
 _MOMENT_COST = 1  # a moment costs no arithmetic but a place in cache: decides between equals
 
 
@@ -136,7 +138,7 @@ def _solve(costs: Sequence[int], rows: Sequence[_Row]) -> np.ndarray:
         constraints=LinearConstraint(matrix, [bound for *_, bound in rows], np.inf),
         integrality=np.ones(len(costs), dtype=np.int64),
         bounds=Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
+        options={"mip_rel_gap": _GAP_OF_LARGE if len(costs) > _LARGE_PROGRAMME else 0.0},
     )
     assert result.success, result.message
     return np.asarray(result.x)

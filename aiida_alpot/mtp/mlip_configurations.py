@@ -51,7 +51,14 @@ def read_cfg(path: str | Path, species: Sequence[str] | None = None) -> Configur
         If a type has no name in ``species``.
     """
     text = read_text(path, wanted="an MLIP .cfg file")
-    reader = ConfigurationReader(text, str(path), species)
+    return parse_cfg(text, source=str(path), species=species)
+
+
+def parse_cfg(
+    text: str, *, source: str = "the configurations", species: Sequence[str] | None = None
+) -> Configurations:
+    """Read configurations from the text of a file; see :func:`read_cfg`."""
+    reader = ConfigurationReader(text, source, species)
     structures = list(reader.structures())
     return Configurations.from_atoms(structures, level_of_theory=reader.level_of_theory)
 
@@ -61,12 +68,27 @@ def write_cfg(configurations: Configurations, path: str | Path, species: Sequenc
 
     Raises
     ------
+    SpeciesError, LabelError
+        As :func:`format_cfg`.
+    InputFileError
+        If the file cannot be written.
+    """
+    text = format_cfg(configurations, species)
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def format_cfg(configurations: Configurations, species: Sequence[str]) -> str:
+    """Return the text of a file of ``configurations``, types in the order of ``species``.
+
+    Raises
+    ------
     SpeciesError
         If a species of the configurations is not in ``species``.
     LabelError
         If a configuration has forces for some of its atoms only, which the format cannot express.
-    InputFileError
-        If the file cannot be written.
     """
     missing = [symbol for symbol in configurations.species if symbol not in species]
     if missing:
@@ -74,11 +96,7 @@ def write_cfg(configurations: Configurations, path: str | Path, species: Sequenc
             f"Species {', '.join(missing)} is not among the types {' '.join(species)}. Name every "
             "species, in the order of the types."
         )
-    blocks = [_block(configurations, index, species) for index in range(len(configurations))]
-    try:
-        Path(path).write_text("".join(blocks), encoding="utf-8")
-    except OSError as error:
-        raise InputFileError(f"Cannot write {path}: {error.strerror}.") from error
+    return "".join(_block(configurations, index, species) for index in range(len(configurations)))
 
 
 def _block(configurations: Configurations, index: int, species: Sequence[str]) -> str:

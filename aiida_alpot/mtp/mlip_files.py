@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Potentials in MLIP-2's text format, ``.mtp``.
+"""Potentials in MLIP's text format, ``.mtp``, which is the first part of an ``.almtp`` too.
 
 A file is a sequence of ``key = value`` entries in a fixed order, some values lists in braces, and
 one block ``radial_coeffs`` of a list for each ordered pair of types and each radial function. It
@@ -19,8 +19,9 @@ from ase.data import atomic_numbers
 from aiida_alpot.errors import InputFileError, SpeciesError
 from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.selection_state import split_content
 from aiida_alpot.mtp.zbl import core_from_words, split_core
-from aiida_alpot.whole_files import read_text, write_text
+from aiida_alpot.whole_files import read_content, write_text
 
 Array = np.ndarray
 RADIAL_BASIS_TYPE = "RBChebyshev"
@@ -36,7 +37,8 @@ def read_potential(
     Parameters
     ----------
     path : path
-        An ``.mtp`` file of MLIP-2, version 1.0.x or 1.1.0.
+        An ``.mtp`` file of MLIP-2, version 1.0.x or 1.1.0, also with an active set behind it:
+        ``.mvs``, or ``.almtp`` of MLIP-3.
     species : sequence of str, optional
         Chemical symbols in the order of the types, for files that do not record them.
     allow_untrained : bool
@@ -49,8 +51,29 @@ def read_potential(
     SpeciesError
         If ``species`` has not one name for each type, or contradicts what the file records.
     """
-    text = read_text(path, wanted="a potential (.mtp)")
-    return parse_potential(text, source=str(path), species=species, allow_untrained=allow_untrained)
+    return parse_content(
+        read_content(path), source=str(path), species=species, allow_untrained=allow_untrained
+    )
+
+
+def parse_content(
+    content: bytes,
+    *,
+    source: str = "the potential",
+    species: Sequence[str] | None = None,
+    allow_untrained: bool = False,
+) -> MomentTensorPotential:
+    """Read a potential from the content of its file, whether or not an active set follows.
+
+    See :func:`read_potential` for the other parameters and the errors.
+    """
+    try:
+        text = split_content(content).text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputFileError(
+            f"{source} is not a text file. Give a potential (.mtp or .almtp)."
+        ) from error
+    return parse_potential(text, source=source, species=species, allow_untrained=allow_untrained)
 
 
 def parse_potential(
