@@ -80,12 +80,14 @@ def _lower_hull(compositions: Array, energies: Array) -> Array:
     hull = np.full(len(energies), np.nan)
     if not known.any():
         return hull
+    # energies of free atoms, which change no distance, are taken off for the accuracy of the solver
+    atoms = np.linalg.lstsq(compositions[known], energies[known], rcond=None)[0]
+    excess = energies[known] - compositions[known] @ atoms
     # one row more: shares of the mixture sum to one, also where compositions are rounded
     mixture = np.vstack([compositions[known].T, np.ones(known.sum())])
-    offset = energies[known].min()
     for index, target in enumerate(compositions):
         right = np.append(target, 1.0)
-        found = linprog(energies[known] - offset, A_eq=mixture, b_eq=right, bounds=(0.0, None))
+        found = linprog(excess, A_eq=mixture, b_eq=right, bounds=(0.0, None))
         if found.success:
-            hull[index] = found.fun + offset
+            hull[index] = found.fun + target @ atoms
     return hull
