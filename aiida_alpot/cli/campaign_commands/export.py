@@ -28,11 +28,15 @@ def command(*, campaign: str | None, output: Path | None, force: bool, profile: 
     CAMPAIGN is a name, a PK or a UUID; the last campaign if none is given.
     """
     from aiida_alpot.cli.profile import open_profile
+    from aiida_alpot.mtp.mlip_files import read_potential
     from aiida_alpot.reports.campaigns import campaign_name, find_campaign
-    from aiida_alpot.reports.export import export_campaign
+    from aiida_alpot.reports.export import export_campaign, note_on_core
 
     open_profile(profile)
     node = find_campaign(campaign)
     folder = output or Path(campaign_name(node))
     for path in export_campaign(node, folder, force=force):
         click.echo(str(path))
+    warning = note_on_core(read_potential(folder / "potential.mtp"))
+    if warning:
+        click.echo(warning.strip(), err=True)
