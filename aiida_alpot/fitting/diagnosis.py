@@ -215,7 +215,7 @@ def _beyond_the_interval(
     squares = np.einsum("ij,ij->i", vectors, vectors)
     closest = int(np.argmin(squares))
     distance = float(np.sqrt(squares[closest]))
-    if distance < potential.min_distance:
+    if distance < potential.uncontrolled_below:
         atom = int(np.searchsorted(environment.neighbors.first, closest, side="right")) - 1
         index = int(np.searchsorted(environment.offsets, atom, side="right")) - 1
         yield FitWarning(

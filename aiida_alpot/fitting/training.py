@@ -37,8 +37,8 @@ from aiida_alpot.fitting.fit import (
     Progress,
     fit_targets,
 )
-from aiida_alpot.fitting.linear import normal_equations
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
+from aiida_alpot.fitting.normal_equations import normal_equations
 from aiida_alpot.fitting.outliers import Outlier, find_outliers, suspicious_labels
 from aiida_alpot.fitting.references import atomic_references, shift_constants, subtract_references
 from aiida_alpot.fitting.residuals import Deviations, deviations

@@ -64,11 +64,7 @@ class CommitteeGrader:
         SpeciesError
             If the potentials lack a species that occurs.
         """
-        parts = [
-            self._force_deviations(configurations.select(range(first, end)))
-            for first, end in _parts(configurations)
-        ]
-        per_atom = np.concatenate(parts) if parts else np.zeros(0)
+        per_atom = self.force_deviations(configurations)
         largest = (
             np.maximum.reduceat(per_atom, configurations.offsets[:-1])
             if len(per_atom)
@@ -76,7 +72,15 @@ class CommitteeGrader:
         )
         return Grades(per_configuration=largest, per_atom=per_atom)
 
-    def _force_deviations(self, configurations: Configurations) -> Array:
+    def force_deviations(self, configurations: Configurations) -> Array:
+        """Return (n_atoms,): the standard deviation of the force on each atom, eV/A."""
+        parts = [
+            self._deviations_of_part(configurations.select(range(first, end)))
+            for first, end in _parts(configurations)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _deviations_of_part(self, configurations: Configurations) -> Array:
         """Sum over the members one after another (Welford), so that memory does not grow."""
         from aiida_alpot.mtp.evaluate import evaluate
 

@@ -15,18 +15,18 @@ from aiida_alpot.fitting.fit import (
     DEFAULT_ITERATIONS,
     DEFAULT_TOLERANCE,
     FitResult,
-    fit_potential,
     require_disjoint,
     start_potential,
     warm_start,
 )
-from aiida_alpot.fitting.loss import LossWeights
 from aiida_alpot.fitting.metrics import errors
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.prediction import predict
-from aiida_alpot.fitting.start import smallest_distance
+from aiida_alpot.fitting.start import MARGIN, smallest_distance
+from aiida_alpot.fitting.training import train_potential
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in, parse_request
+from aiida_alpot.jobs.training import describe_training, training_settings, write_committee
 from aiida_alpot.mtp.mlip_files import read_potential, write_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.repulsion import core_of_training
@@ -60,8 +60,29 @@ class FitRequest(Request):
         ``initial``, or none.
     initial : str or null
         File of a potential to go on from, of the same or a lower level.
+    widen_interval : bool
+        Whether ``min_distance`` follows distances of the training set that are below that of
+        ``initial``. Its radial functions are then expanded on the new interval, which is exact.
     weights : dict
         Keys of :class:`~aiida_alpot.fitting.loss.LossWeights`.
+    weighting : dict or null
+        Keys of :class:`~aiida_alpot.fitting.weighting.Weighting`: weights of configurations by
+        name, energy and force.
+    atomic_energies : dict, str or null
+        Energies of free atoms (eV) by species, or where they are taken from, see
+        :func:`aiida_alpot.fitting.references.atomic_references`.
+    frozen : list of str
+        Blocks of parameters that keep the values of ``initial``, see
+        :mod:`aiida_alpot.fitting.strata`.
+    train_only : list of str or null
+        Blocks outside of which all do.
+    pull : dict or null
+        ``strength`` of a pull towards ``initial`` and the ``blocks`` that are pulled (all if null).
+    robust : float or null
+        Labels with errors above so many times the median lose influence.
+    committee : dict or null
+        Keys of :class:`~aiida_alpot.fitting.committee.CommitteeSettings`; members are written as
+        ``potential_000.mtp``, ``potential_001.mtp``, ...
     max_iterations, tolerance, seed, n_starts, threads
         See :func:`aiida_alpot.fitting.fit_potential`.
     active_set : dict or null
@@ -77,18 +98,21 @@ class FitRequest(Request):
     min_distance: float | None = None
     zbl: dict[str, float | bool | None] | None = None
     initial: str | None = None
+    widen_interval: bool = False
     weights: dict[str, float | None] = field(default_factory=dict)
+    weighting: dict[str, Any] | None = None
+    atomic_energies: dict[str, float] | str | None = None
+    frozen: tuple[str, ...] = ()
+    train_only: tuple[str, ...] | None = None
+    pull: dict[str, Any] | None = None
+    robust: float | None = None
+    committee: dict[str, int | bool] | None = None
     max_iterations: int = DEFAULT_ITERATIONS
     tolerance: float = DEFAULT_TOLERANCE
     seed: int = 0
     n_starts: int = 1
     threads: int = 1
     active_set: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class _Weights(Request, LossWeights):
-    """The weights as a section of the request."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +138,8 @@ REQUEST = FitRequest
 def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     """Write ``potential.mtp`` and ``active_set.npz``; return how the fit went and its errors.
 
-    A fit that is interrupted writes the best potential so far and says so.
+    With a committee its members are written too. A fit that is interrupted writes the best
+    potential so far and says so.
 
     Raises
     ------
@@ -126,7 +151,7 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     SpeciesError, GeometryError, LabelError, LevelOfTheoryError
         If the training set is not usable.
     """
-    weights = parse_request(_Weights, request.weights)
+    settings = training_settings(request)
     active_set = None
     if request.active_set is not None:
         active_set = parse_request(_ActiveSet, request.active_set)
@@ -138,21 +163,21 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     }
     require_disjoint(training, tests)
     initial = _with_core(_initial_potential(request, training, folder), request, training)
-    fit = fit_potential(
+    trained = train_potential(
         training,
         initial=initial,
-        weights=weights,
-        seed=request.seed,
-        n_starts=request.n_starts,
-        max_iterations=request.max_iterations,
-        tolerance=request.tolerance,
-        threads=request.threads,
+        settings=settings,
         progress=_Printer(request.max_iterations),
     )
-    write_potential(fit.potential, folder / POTENTIAL_FILE)
+    potential, trained_on = trained.fit.potential, trained.trained_on
+    write_potential(potential, folder / POTENTIAL_FILE)
+    write_committee(trained, folder)
     if active_set is not None:
-        _write_active_set(fit.potential, training, active_set, folder / ACTIVE_SET_FILE)
-    return _describe(fit, training, tests, request.threads)
+        _write_active_set(potential, trained_on, active_set, folder / ACTIVE_SET_FILE)
+    return {
+        **_describe(trained.fit, trained_on, tests, request.threads),
+        **describe_training(trained, {"training": trained_on, **tests}),
+    }
 
 
 def _initial_potential(
@@ -179,9 +204,19 @@ def _initial_potential(
         parent,
         level=request.level,
         species=request.species,
-        min_distance=request.min_distance,
+        min_distance=_lower_end(request, training, parent),
         seed=request.seed,
     )
+
+
+def _lower_end(
+    request: FitRequest, training: Configurations, parent: MomentTensorPotential
+) -> float | None:
+    """Return the lower end of the interval of the radial functions if it has to change."""
+    if request.min_distance is not None or not request.widen_interval:
+        return request.min_distance
+    smallest = smallest_distance(training, parent.cutoff)
+    return MARGIN * smallest if smallest < parent.min_distance else None
 
 
 def _with_core(

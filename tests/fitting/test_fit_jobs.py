@@ -10,6 +10,7 @@ import pytest
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, SettingError, SpeciesError
 from aiida_alpot.grading import ActiveSet, potential_hash
+from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.mtp.mlip_files import read_potential
 
 from .data import emt_set, rattled_cells
@@ -131,3 +132,113 @@ def test_a_core_that_cannot_be_is_refused(run):
         run(**FIT, zbl={"inner": 2.0, "outer": 1.0})
     with pytest.raises(SettingError, match="'width'"):
         run(**FIT, zbl={"width": 2.0})
+
+
+# what surrounds a fit
+
+
+def test_a_good_set_has_no_warnings(run):
+    result = run(**FIT)
+    assert result["warnings"] == []
+    assert result["outliers"] == []
+    assert result["committee"] is None
+    assert result["atomic_energies"] is None
+    assert result["n_trained_on"] == 6
+
+
+def test_a_poor_set_is_fitted_with_a_warning_in_the_result(folder, run):
+    emt_set(1, seed=1).save(folder / "one.npz")
+    run(**{**FIT, "training": ["one.npz"], "level": 8})
+    written = json.loads((folder / "result.json").read_text())
+    assert {warning["kind"] for warning in written["warnings"]} == {"one_configuration", "rank"}
+    assert all(np.isfinite(read_potential(folder / "potential.mtp").parameters))
+
+
+def test_an_absurd_label_is_named_in_the_result_and_disarmed_if_asked(folder, run):
+    data = emt_set(40, seed=5)
+    energy = data.energy.copy()
+    energy[17] -= 300.0
+    data.replace(energy=energy).save(folder / "many.npz")
+    request = {**FIT, "training": ["many.npz"], "test": {"md": "test.npz"}}
+    plain = run(**request)
+    robust = run(**request, robust=20)
+    for result in (plain, robust):
+        assert result["outliers"][0]["identifier"] == "17"
+        assert "17 (17)" in result["warnings"][0]["message"]
+    assert robust["n_reduced_labels"] >= 1
+    errors = [result["errors"]["test"]["md"]["energy"] for result in (robust, plain)]
+    assert errors[0]["rmse_meV_per_atom"] < 0.1 * errors[1]["rmse_meV_per_atom"]
+
+
+def test_a_committee_is_written_beside_the_potential(folder, run):
+    result = run(**FIT, test={"md": "test.npz"}, committee={"members": 3}, max_iterations=4)
+    committee = result["committee"]
+    files = [member["file"] for member in committee["members"]]
+    assert files == ["potential_000.mtp", "potential_001.mtp", "potential_002.mtp"]
+    potentials = [read_potential(folder / file) for file in files]
+    deviation = CommitteeGrader(potentials).force_deviations(
+        Configurations.load(folder / "test.npz")
+    )
+    found = committee["force_deviation_eV_per_A"]["md"]
+    assert found["mean"] == pytest.approx(deviation.mean(), rel=1e-9)
+    assert found["largest"] == pytest.approx(deviation.max(), rel=1e-9)
+    # the potential itself is fitted to all of the data
+    alone = run(**FIT, max_iterations=4)
+    assert result["loss"] == alone["loss"]
+
+
+def test_weights_references_and_blocks_reach_the_fit(folder, run):
+    run(**FIT)
+    (folder / "potential.mtp").rename(folder / "parent.mtp")
+    parent = read_potential(folder / "parent.mtp")
+    result = run(
+        **FIT,
+        initial="parent.mtp",
+        weighting={"by_name": {"3": 0.0}, "energy_window": 0.1, "energy_decay": 0.5},
+        atomic_energies={"Cu": -0.25},
+        frozen=["radial", "Cu"],
+        pull={"strength": 1e-3, "blocks": ["moments"]},
+        max_iterations=3,
+    )
+    child = read_potential(folder / "potential.mtp")
+    assert result["n_trained_on"] == 5
+    assert result["atomic_energies"] == {"Cu": -0.25}
+    assert np.array_equal(child.radial_coefficients, parent.radial_coefficients)
+    assert np.array_equal(child.species_coefficients, parent.species_coefficients)
+    assert not np.array_equal(child.moment_coefficients, parent.moment_coefficients)
+
+
+def test_the_interval_follows_the_data_only_where_asked(folder, run):
+    first = run(**FIT)
+    (folder / "potential.mtp").rename(folder / "parent.mtp")
+    emt_set(6, seed=4, rattle=0.4).save(folder / "close.npz")
+    request = {**FIT, "training": ["close.npz"], "initial": "parent.mtp", "max_iterations": 2}
+    kept = run(**request)
+    assert kept["min_distance"] == first["min_distance"]
+    assert "below_min_distance" in {warning["kind"] for warning in kept["warnings"]}
+    followed = run(**request, widen_interval=True)
+    assert followed["min_distance"] == pytest.approx(0.99 * followed["smallest_distance"])
+    assert followed["min_distance"] < first["min_distance"]
+    assert "below_min_distance" not in {warning["kind"] for warning in followed["warnings"]}
+    unchanged = run(**FIT, initial="parent.mtp", widen_interval=True, max_iterations=1)
+    assert unchanged["min_distance"] == first["min_distance"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"frozen": ["radial"]}, "need a potential to go on from"),
+        ({"train_only": ["Cu-Cu"]}, "need a potential to go on from"),
+        ({"pull": {"strength": 1.0}}, "need a potential to go on from"),
+        ({"weighting": {"window": 1.0}}, "Unknown key 'window'"),
+        ({"weighting": {"energy_zero": "middle"}}, "Key 'energy_zero'"),
+        ({"committee": {"members": 1}}, "committee of 1 cannot disagree"),
+        ({"atomic_energies": "guess"}, "no source of atomic energies 'guess'"),
+        ({"atomic_energies": {"Au": 1.0}}, "lack a value for Cu"),
+        ({"robust": 0.1}, "threshold of the robust loss"),
+    ],
+    ids=str,
+)
+def test_what_surrounds_a_fit_is_checked(run, keys, message):
+    with pytest.raises(SettingError, match=message):
+        run(**FIT, **keys)
