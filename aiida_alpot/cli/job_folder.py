@@ -62,6 +62,19 @@ class JobFolder:
         write_potential(potential, self.path / "potential.mtp")
         return "potential.mtp"
 
+    def add_active_set(self, path: Path, species: Sequence[str]) -> str:
+        """Copy an active set, or that in an ``.almtp`` file, and return the name of the file.
+
+        Raises
+        ------
+        InputFileError
+            If the file is missing, unreadable or holds no active set.
+        """
+        from aiida_alpot.grading.mlip_state import load_active_set
+
+        load_active_set(path, species or None).save(self.path / "active_set.npz")
+        return "active_set.npz"
+
     def run(self, job: str, **keys: Any) -> dict[str, Any]:
         """Run a job with these keys and return its result.
 

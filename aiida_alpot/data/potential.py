@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aiida_alpot.data.content_file import ContentFileData
-from aiida_alpot.errors import InputFileError, SpeciesError
-from aiida_alpot.mtp.mlip_files import dump_potential, parse_potential
+from aiida_alpot.errors import SpeciesError
+from aiida_alpot.mtp.mlip_files import dump_potential, parse_content
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.selection_state import parse_state, split_content
 
 
 class PotentialData(ContentFileData):
-    """A potential in MLIP-2's text format, with its species recorded."""
+    """A potential in the format of MLIP-2 (``.mtp``) or MLIP-3 (``.almtp``), its species recorded.
+
+    What an ``.almtp`` file holds behind the text, an active set, is kept as it is.
+    """
 
     FILENAME: ClassVar[str] = "potential.mtp"
     DESCRIBED_BY: ClassVar[tuple[str, ...]] = (
@@ -34,7 +38,7 @@ class PotentialData(ContentFileData):
         text : str
             Content of the file.
         species : sequence of str, optional
-            Order of the types, for files that do not record it; it is recorded then.
+            As for :meth:`from_content`.
 
         Raises
         ------
@@ -43,10 +47,31 @@ class PotentialData(ContentFileData):
         SpeciesError
             If the file records no species and none are given, or the two contradict each other.
         """
+        return cls.from_content(text.encode("utf-8"), species=species)
+
+    @classmethod
+    def from_content(cls, content: bytes, *, species: Sequence[str] | None = None) -> PotentialData:
+        """Return an unstored node with the potential of the ``.mtp`` or ``.almtp`` file.
+
+        Parameters
+        ----------
+        content : bytes
+            Of the file.
+        species : sequence of str, optional
+            Order of the types, for files that do not record it; it is recorded then.
+
+        Raises
+        ------
+        InputFileError
+            If the content is not such a file or is truncated.
+        SpeciesError
+            If the file records no species and none are given, or the two contradict each other.
+        """
         if species is not None:
-            text = dump_potential(parse_potential(text, species=species))
+            potential = parse_content(content, species=species)
+            content = dump_potential(potential).encode() + (split_content(content).state or b"")
         node = cls()
-        node._set_content(text.encode("utf-8"), source=cls.FILENAME)
+        node._set_content(content, source=cls.FILENAME)
         return node
 
     @classmethod
@@ -61,18 +86,22 @@ class PotentialData(ContentFileData):
         Raises
         ------
         InputFileError
-            If the content is not a whole ``.mtp`` file.
+            If the content is not a whole potential file, or its active set is damaged.
         SpeciesError
             If it records no species.
         """
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputFileError(f"{source} is not a text file. Give a .mtp potential.") from error
-        potential = parse_potential(text, source=source)
+        potential = parse_content(content, source=source)
         if not potential.species:
             raise SpeciesError(
                 f"{source} names no species, as MLIP files do. Give their order: species=[...]."
+            )
+        state = split_content(content).state
+        if state is not None:
+            parse_state(
+                state,
+                n_parameters=potential.n_parameters,
+                species=potential.species,
+                source=source,
             )
         return {
             "species": list(potential.species),
@@ -83,15 +112,15 @@ class PotentialData(ContentFileData):
         }
 
     def get_text(self) -> str:
-        """Return the content of the ``.mtp`` file."""
-        return str(self.content, "utf-8")
+        """Return the text of the potential, the content of an ``.mtp`` file."""
+        return split_content(self.content).text.decode("utf-8")
 
     def get_potential(self) -> MomentTensorPotential:
         """Return the potential, ready to be evaluated where numba is installed."""
-        return parse_potential(self.get_text(), source=f"node {self.uuid}")
+        return parse_content(self.content, source=f"node {self.uuid}")
 
     def export(self, path: str | Path) -> None:
-        """Write the ``.mtp`` file at ``path``."""
+        """Write the file at ``path``."""
         Path(path).write_bytes(self.content)
 
     @property

@@ -15,10 +15,12 @@ from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import ActiveSet, build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.grading.mlip_state import active_set_in, load_active_set
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.structure_files import read_configurations
+from aiida_alpot.whole_files import read_content
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class GradeRequest(Request):
     active_set : str or null
         File of an active set that belongs to the potential; its mode decides then.
     training : list of str
-        Files of the training set, from which the active set is built if none is given.
+        Files of the training set, from which the active set is built if none is given. With neither
+        of the two, the active set in the file of the potential grades.
     species : list of str or null
         Order of the types, for a potential file that names none.
     mode, method : str
@@ -65,7 +68,8 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
     Raises
     ------
     SettingError
-        If neither or both of 'active_set' and 'training' are given, or the mode is unknown.
+        If both of 'active_set' and 'training' are given, or neither and the file of the potential
+        holds no active set, or the mode is unknown.
     ActiveSetError
         If the active set belongs to another potential.
     EmptyDataError
@@ -73,22 +77,32 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
     GeometryError
         If a configuration has overlapping atoms, a position that is not finite or no volume.
     """
-    if (request.active_set is None) == (not request.training):
-        raise SettingError(
-            "Grades need either an active set or the training set to build one from: give exactly "
-            "one of 'active_set' and 'training'."
-        )
     potential = read_potential(file_in(folder, request.potential), request.species)
     configurations = read_sets(folder, [request.configurations], potential.species)
     if len(configurations) == 0:
         raise EmptyDataError(f"{request.configurations} holds no configuration to grade.")
     check_geometry(configurations)
-    if request.active_set is not None:
-        active_set = ActiveSet.load(file_in(folder, request.active_set))
-    else:
+    return grades_of(potential, _active_set(request, folder, potential), configurations)
+
+
+def _active_set(request: GradeRequest, folder: Path, potential: MomentTensorPotential) -> ActiveSet:
+    """Return the active set that is given, built from the training set, or in the potential."""
+    if request.active_set is not None and not request.training:
+        return load_active_set(file_in(folder, request.active_set), potential.species)
+    if request.training and request.active_set is None:
         training = read_sets(folder, request.training, potential.species)
-        active_set = build_active_set(potential, training, mode=request.mode, method=request.method)
-    return grades_of(potential, active_set, configurations)
+        return build_active_set(potential, training, mode=request.mode, method=request.method)
+    path = file_in(folder, request.potential)
+    inside = None
+    if request.active_set is None:
+        inside = active_set_in(read_content(path), source=str(path), species=potential.species)
+    if inside is None:
+        raise SettingError(
+            "Grades need either an active set or the training set to build one from: give exactly "
+            "one of 'active_set' and 'training', or a potential file with an active set inside "
+            "(.almtp)."
+        )
+    return inside
 
 
 def grades_of(

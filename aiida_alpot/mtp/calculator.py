@@ -35,9 +35,9 @@ class MTP(Calculator):  # type: ignore[misc]
     Parameters
     ----------
     potential : MomentTensorPotential, str or Path
-        The potential, or its ``.mtp`` file.
+        The potential, or its ``.mtp`` or ``.almtp`` file.
     active_set : ActiveSet, str or Path, optional
-        Of this potential, or its ``.npz`` file.
+        Of this potential, or its ``.npz`` file, or the ``.almtp`` file that holds it.
     species : sequence of str, optional
         Chemical symbols in the order of the types, for files that do not record them.
     skin : float
@@ -196,8 +196,8 @@ def _load_active_set(
     if active_set is None:
         return None
     if isinstance(active_set, str | Path):
-        from aiida_alpot.grading import ActiveSet
+        from aiida_alpot.grading.mlip_state import load_active_set
 
-        active_set = ActiveSet.load(active_set)
+        active_set = load_active_set(active_set, potential.species or None)
     active_set.check_potential(potential)
     return active_set

@@ -27,6 +27,7 @@ potential.mtp     the potential in the format of MLIP-2
 training.xyz      what it was trained on, with labels (extended XYZ)
 test_NAME.xyz     frozen test sets, where there are any
 active_set.npz    the active set, for extrapolation grades
+potential.almtp   potential and active set in the format of MLIP-3
 provenance.json   where each training configuration and its label came from
 campaign.yaml     the campaign file
 
@@ -81,20 +82,32 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
     potential = potential_of_campaign(node)
     fit = potential.creator
     files: dict[str, bytes | str] = {
-        "potential.mtp": potential.content,
+        "potential.mtp": potential.get_text(),
         "provenance.json": _provenance(node, potential),
         "README.txt": _note(node, potential),
     }
     text = node.base.extras.get("alpot_campaign", {}).get("text")
     if text:
         files["campaign.yaml"] = text
+    sets = {"training.xyz": [one for _, one in training_sets(fit)]}
     for link in fit.base.links.get_outgoing().all():
         if link.link_label == "active_set":
             files["active_set.npz"] = link.node.content
-    sets = {"training.xyz": [one for _, one in training_sets(fit)]}
+            files["potential.almtp"] = _almtp(potential, link.node.content, sets["training.xyz"])
     for link in fit.base.links.get_incoming(link_label_filter="test__%").all():
         sets[f"test_{link.link_label.removeprefix('test__')}.xyz"] = [link.node]
     return _write(folder, files, sets, force=force)
+
+
+def _almtp(potential: Any, active_set: bytes, training: list[Any]) -> bytes:
+    from aiida_alpot.grading.active_rows import ActiveSet
+    from aiida_alpot.grading.mlip_state import dump_almtp
+
+    return dump_almtp(
+        potential.get_potential(),
+        ActiveSet.from_bytes(active_set),
+        concatenate([one.get_configurations() for one in training]),
+    )
 
 
 def _write(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.grading import ActiveSet, build_active_set
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.structure_files import read_configurations
 
@@ -238,3 +239,39 @@ def test_properties_are_measured_beside_a_reference(fitted, files, figures_of):
     (entry,) = figures["properties"]
     assert entry["kind"] == "equation_of_state"
     assert entry["reference"]["lattice_constant_A"] == pytest.approx(3.59, abs=0.2)
+
+
+def test_a_file_of_mlip_3_is_taken_for_a_potential_and_grades_by_what_it_holds(
+    fitted, files, figures_of, alpot, tmp_path
+):
+    potential, bare = fitted / "cu.mtp", files / "bare.xyz"
+    active_set = build_active_set(
+        read_potential(potential), read_configurations(files / "labelled.xyz")
+    )
+    active_set.save(tmp_path / "active_set.npz")
+    words = ["--active-set", "active_set.npz", "--training", files / "labelled.xyz"]
+    assert alpot("convert", potential, "cu.almtp", *words).exit_code == 0
+
+    wanted = figures_of("grade", potential, bare, "--active-set", "active_set.npz")
+    found = figures_of("grade", "cu.almtp", bare)
+    assert set(found) == {"grades", "per_atom"}
+    assert found["grades"] == pytest.approx(wanted["grades"], rel=1e-7)
+
+    assert alpot("convert", "cu.almtp", "again.npz").exit_code == 0
+    assert ActiveSet.load("again.npz").n_initialized == active_set.n_initialized
+    assert alpot("convert", "cu.almtp", "again.mtp").exit_code == 0
+    assert (tmp_path / "again.mtp").read_bytes() == potential.read_bytes()
+    by_almtp = figures_of("evaluate", "cu.almtp", files / "test.xyz")
+    assert by_almtp == figures_of("evaluate", potential, files / "test.xyz")
+
+
+def test_a_potential_alone_cannot_grade(fitted, files, alpot):
+    result = alpot("grade", fitted / "cu.mtp", files / "bare.xyz")
+    assert result.exit_code != 0
+    assert "holds no active set" in str(result.output) + str(result.exception)
+
+
+def test_a_potential_is_not_converted_to_a_format_of_configurations(fitted, alpot):
+    result = alpot("convert", fitted / "cu.mtp", "cu.xyz")
+    assert result.exit_code != 0
+    assert ".almtp" in str(result.output) + str(result.exception)

@@ -11,6 +11,8 @@ from aiida.orm import load_node
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import InputFileError, SpeciesError
+from aiida_alpot.grading import empty_active_set
+from aiida_alpot.grading.mlip_state import dump_almtp
 from aiida_alpot.mtp.mlip_files import dump_potential
 from aiida_alpot.mtp.potential import initial_potential
 
@@ -104,3 +106,23 @@ def test_a_potential_without_species_asks_for_them(potential):
     with pytest.raises(SpeciesError, match="species"):
         PotentialData.from_text(text)
     assert PotentialData.from_text(text, species=["Cu"]).species == ("Cu",)
+
+
+def test_a_potential_may_hold_its_active_set(potential, tmp_path):
+    content = dump_almtp(potential, empty_active_set(potential, method="parity"))
+    (tmp_path / "cu.almtp").write_bytes(content)
+    node = PotentialData.from_file(tmp_path / "cu.almtp").store()
+    assert node.content == content
+    assert node.get_text() == dump_potential(potential)
+    assert np.array_equal(node.get_potential().parameters, potential.parameters)
+    assert node.species == ("Cu",)
+    named = PotentialData.from_content(
+        content.replace(b"potential_tag = Cu", b"potential_tag ="), species=["Cu"]
+    )
+    assert named.content == content
+
+
+def test_a_potential_with_a_damaged_active_set_is_refused(potential):
+    content = dump_almtp(potential, empty_active_set(potential, method="parity"))
+    with pytest.raises(InputFileError, match="active set"):
+        PotentialData.from_content(content[:-2000])

@@ -12,6 +12,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import ActiveSetError, EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.grading.mlip_state import write_almtp
 from aiida_alpot.mtp.mlip_files import write_potential
 
 
@@ -59,6 +60,20 @@ def test_an_active_set_from_a_file_gives_the_same_grades(folder, potential, trai
     given = ask(active_set="active_set.npz")
     built = ask(training=["training.npz"], mode="neighborhood", method="projected")
     assert given["grades"] == built["grades"]
+
+
+def test_the_active_set_in_the_file_of_the_potential_grades_where_no_other_is_given(
+    folder, potential, training, ask
+):
+    active_set = build_active_set(potential, training, method="parity")
+    active_set.save(folder / "active_set.npz")
+    given = ask(active_set="active_set.npz")
+    write_almtp(folder / "potential.almtp", potential, active_set)
+    inside = ask(potential="potential.almtp")
+    assert inside["grades"] == given["grades"]
+    assert ask(potential="potential.almtp", active_set="potential.almtp") | {"seconds": 0} == (
+        inside | {"seconds": 0}
+    )
 
 
 def test_an_active_set_of_another_potential_is_refused(folder, make_potential, training, ask):

@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from aiida_alpot.cli.job_command import JobCommand
 from aiida_alpot.cli.options import (
+    FILE,
     configurations_argument,
+    existing,
     json_option,
     method_option,
     mode_option,
     potential_argument,
+    several_files_option,
     species_option,
-    training_option,
 )
 
 SHOWN = 20
@@ -24,7 +27,16 @@ SHOWN = 20
 @click.command("grade", cls=JobCommand)
 @potential_argument
 @configurations_argument
-@training_option
+@several_files_option(
+    "--training", help="Training set, in one file or several, to build an active set from."
+)
+@click.option(
+    "--active-set",
+    type=FILE,
+    callback=existing,
+    metavar="FILE",
+    help="Active set, .npz or .almtp; its mode decides.",
+)
 @species_option
 @mode_option
 @method_option
@@ -34,6 +46,7 @@ def command(
     potential: Path,
     configurations: Path,
     training: tuple[Path, ...],
+    active_set: Path | None,
     species: tuple[str, ...],
     mode: str,
     method: str,
@@ -41,26 +54,34 @@ def command(
 ) -> None:
     """Grade CONFIGURATIONS by the D-optimal active set of a training set.
 
+    Without --training and --active-set the active set in POTENTIAL grades (.almtp), in its mode.
     Up to 1 a configuration is interpolated; labels are worth their price above 2, and nothing can
     be relied on above 10. The defaults give MLIP-2's grades; campaigns grade each neighborhood in
     the projected row space.
     """
     from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
+    from aiida_alpot.errors import SettingError
 
+    if training and active_set is not None:
+        raise SettingError("Give either --training or --active-set, not both.")
     species = species_of(potential, species)
     given = read_usable([configurations], species)
     with JobFolder() as job:
+        keys: dict[str, Any] = {"potential": job.add_potential(potential, species)}
+        if training:
+            keys["training"] = [job.add_configurations(read_usable(training, species), "training")]
+        else:
+            keys["active_set"] = job.add_active_set(active_set or potential, species)
         result = job.run(
             "grade",
-            potential=job.add_potential(potential, species),
-            training=[job.add_configurations(read_usable(training, species), "training")],
             configurations=job.add_configurations(given, "configurations"),
             mode=mode,
             method=method,
+            **keys,
         )
     if json_file is not None:
         figures = {"grades": result["grades"]}
-        if mode == "neighborhood":
+        if "per_atom" in result:
             figures["per_atom"] = result["per_atom"]
         write_json(figures, json_file)
     for line in grade_lines(result["grades"]):
