@@ -175,13 +175,13 @@ def repulsion_table(core: ZblCore, species: Sequence[str]) -> Array:
 
 
 def fade_limits(core: ZblCore | None, species: Sequence[str]) -> Array:
-    """Return inner radius and 1/(outer - inner) of every pair as the kernels read them.
+    """Return where radial functions fade as the kernels read it; empty where they do not.
 
-    One flat array [centre, neighbour, 2]; empty where radial functions do not fade.
+    The largest outer radius, then inner radius and 1/(outer - inner) [centre, neighbour, 2].
     """
     if core is None or not core.fades:
         return np.zeros(0)
-    return _fade_table(core, species).ravel()
+    return np.concatenate([[core.reach(species)], _fade_table(core, species).ravel()])
 
 
 def _fade_table(core: ZblCore, species: Sequence[str]) -> Array:

@@ -27,6 +27,7 @@ import numpy as np
 from aiida_alpot.mtp.kernels.elements import element
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
+    any_less,
     compiled,
     fma,
     load_narrow,
@@ -200,10 +201,10 @@ def expand_radially(n_vectors, centre, size, form, work):
         margin = positive_part(splat_narrow(cutoff) - r)
         now = splat_narrow(form.scaling) * margin * margin
         now_slope = splat_narrow(-2.0 * form.scaling) * margin
-        if len(form.fade) > 0:
+        if len(form.fade) > 0 and any_less(r, form.fade[0]):
             while vector >= work.first_vector[kind + 1]:
                 kind += 1
-            pair = 2 * (centre * form.coefficients.shape[1] + kind)
+            pair = 1 + 2 * (centre * form.coefficients.shape[1] + kind)
             share, share_slope = fade_of_pair(r, form.fade[pair], form.fade[pair + 1])
             now_slope = fma(now, share_slope, now_slope * share)
             now = now * share

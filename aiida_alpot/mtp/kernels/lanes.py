@@ -202,6 +202,19 @@ def indicator(typing_context, value, scalar):
 
 
 @intrinsic
+def any_less(typing_context, value, scalar):
+    """Return whether any element is less than the scalar."""
+
+    def generate(context, builder, sig, args):
+        width = sig.args[0].width
+        less = builder.fcmp_ordered("<", args[0], _repeat(builder, args[1], width))
+        bits = builder.bitcast(less, ir.IntType(width))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(width), 0))
+
+    return types.boolean(value, types.float64), generate
+
+
+@intrinsic
 def fma_slots(typing_context, left, right, addend):
     """Return addend + sum over slots of left * right, slot after slot; narrow from wide."""
 

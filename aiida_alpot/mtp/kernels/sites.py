@@ -18,6 +18,7 @@ from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     SLOTS,
     WIDE,
+    any_less,
     compiled,
     fma,
     fma_slots,
@@ -137,10 +138,10 @@ def expand_radial(work, vectors_at, low, high, coefficients, center, limits, rad
     margin = positive_part(splat_wide(cutoff) - distance)
     older = splat_wide(limits[2]) * margin * margin
     older_slope = splat_wide(-2.0 * limits[2]) * margin
-    if len(limits) > 3:
+    if len(limits) > 3 and any_less(distance, limits[3]):
         # all phi_k follow from the first two, so a factor on those is one on all
         share, share_slope = fade_of_pairs(
-            distance, species, low, high, center, coefficients.shape[1], limits, 3
+            distance, species, low, high, center, coefficients.shape[1], limits, 4
         )
         older_slope = fma(older, share_slope, older_slope * share)
         older = older * share
