@@ -8,7 +8,7 @@ outliers and the committee become plain JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +114,8 @@ def describe_training(training: Training, sets: Mapping[str, Configurations]) ->
     """
     shown = training.outliers[:MOST_OUTLIERS]
     return {
-        "warnings": list(training.warnings),
-        "outliers": list(shown),
+        "warnings": [asdict(warning) for warning in training.warnings],
+        "outliers": [asdict(outlier) for outlier in shown],
         "n_outliers": len(training.outliers),
         "n_reduced_labels": training.n_reduced,
         "n_trained_on": len(training.trained_on),

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_alpot.cli.file_commands.evaluate import error_lines
+from aiida_alpot.cli.file_commands.fit_options import (
+    keep_members,
+    tell_training,
+    training_keys,
+    training_options,
+)
 from aiida_alpot.cli.job_command import JobCommand, SeveralValues, set_threads
 from aiida_alpot.cli.options import (
     FILE,
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _CORE_WORDS = ("auto", "overlay")
 FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_parameters")
+FINDINGS = ("warnings", "outliers", "committee")
 
 
 def _is_core_word(word: str) -> bool:
@@ -78,6 +85,7 @@ def _is_core_word(word: str) -> bool:
     help="Hold close pairs apart by a ZBL core: 'auto' ends it below the distances in the data, "
     "two numbers give its radii in A. With the word 'overlay' the radial functions do not fade.",
 )
+@training_options
 @click.option("--max-iterations", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option(
     "--starts",
@@ -95,7 +103,8 @@ def _is_core_word(word: str) -> bool:
 def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
     """Fit a potential and write it as .mtp; Ctrl-C keeps the best one so far.
 
-    Energies, forces and stresses that are absent are left out of the loss.
+    Energies, forces and stresses that are absent are left out of the loss. What the data cannot
+    teach, and labels that do not go with the others, are told as warnings.
     """
     set_threads(threads)
     from aiida_alpot.cli.job_folder import JobFolder, write_json
@@ -111,6 +120,7 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
                 weights={**weights, "relative_force_eps": given["relative_force_eps"]},
                 threads=threads,
                 zbl=_core(given["zbl"]),
+                **training_keys(given),
                 **_files(job, given),
                 **{
                     key: given[key]
@@ -119,12 +129,14 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
             )
         finally:  # also after a second Ctrl-C, while errors are computed
             _keep(job, given["output"])
+        members = keep_members(job, result, given["output"])
     errors = result["errors"]
     test = errors["test"].get("test")
-    figures = {key: result[key] for key in FIGURES}
+    figures = {key: result[key] for key in FIGURES + FINDINGS}
     if given["json_file"] is not None:
         write_json({"training": errors["training"], "test": test, **figures}, given["json_file"])
     _tell(result, test, given["output"])
+    tell_training(result, members)
     if result["interrupted"]:
         context.exit(INTERRUPTED)
 
@@ -136,7 +148,7 @@ def _form(
     if initial is not None and (level is None or cutoff is None):
         from aiida_alpot.mtp.mlip_files import read_potential
 
-        parent = read_potential(initial, species or None)
+        parent = read_potential(initial)
         level = parent.basis.level if level is None else level
         cutoff = float(parent.cutoff) if cutoff is None else cutoff
     if level is None or cutoff is None:
@@ -174,10 +186,18 @@ def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:
             "test": job.add_configurations(read_usable(given["test"], species), "test")
         }
     if given["initial"] is not None:
-        files["initial"] = job.add_potential(given["initial"], given["species"])
+        files["initial"] = job.add_potential(given["initial"], _unnamed(given))
         shutil.move(job.path / files["initial"], job.path / "initial.mtp")
         files["initial"] = "initial.mtp"
     return files
+
+
+def _unnamed(given: dict[str, Any]) -> tuple[str, ...]:
+    """Return the species of a potential to go on from that names none; others may be extended."""
+    from aiida_alpot.mtp.mlip_files import read_potential
+
+    names = read_potential(given["initial"]).species
+    return () if names else tuple(given["species"])
 
 
 def _keep(job: JobFolder, output: Path) -> None:
