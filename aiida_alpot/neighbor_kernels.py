@@ -222,7 +222,7 @@ def list_rows(
     found = np.empty((2, 256), np.int32)
     rank = np.empty(256, np.int64)
     runs = np.empty((64, 5), np.int64)
-    index = 0
+    index = _configuration_of(start, boxes.offsets)
     first[start] = 0
     for atom in range(start, stop):
         while atom >= boxes.offsets[index + 1]:
@@ -259,6 +259,19 @@ def list_rows(
             write_vector(positions, atom, other, boxes.cells, index, pair, shifts, vectors)
         first[atom + 1] = first[atom] + count
     return stop
+
+
+@compiled
+def _configuration_of(atom, offsets):
+    low = 0
+    high = len(offsets) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offsets[middle] <= atom:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @compiled

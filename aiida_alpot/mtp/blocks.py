@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,55 @@ from aiida_alpot.mtp.kernels.lanes import LANES
 Array = np.ndarray
 _MOST_CHUNKS = 16
 _SMALLEST_CHUNK = 64
+_ATOMS_OF_TWO_GROUPS = 512
+_ATOMS_OF_PORTION = 1024
+
+
+class Portion(NamedTuple):
+    """Atoms that are next to each other, and their blocks."""
+
+    start: int
+    stop: int
+    blocks: slice
+
+
+class Partition(NamedTuple):
+    """How atoms are shared out: portions in groups, each group summed by one thread."""
+
+    blocks: Array
+    """(n_blocks, 8) Atoms of one species each, -1 for none; by portion."""
+    groups: list[list[Portion]]
+
+
+def partition_atoms(types: Array, n_species: int) -> Partition:
+    """Share atoms out by their number alone, so that threads do not change the order of sums.
+
+    A portion has up to 1024 atoms, whose neighbours are listed together if need be. There are up to
+    16 groups, an even number of equal size if there are more than a few atoms, for two threads.
+    """
+    n_atoms = len(types)
+    n_groups = min(_MOST_CHUNKS, 2 * -(-n_atoms // _ATOMS_OF_TWO_GROUPS))
+    if n_atoms <= _ATOMS_OF_TWO_GROUPS // 4:
+        n_groups = 1
+    size = max(_round_up(-(-n_atoms // n_groups)), LANES)
+    parts: list[Array] = []
+    groups = []
+    n_blocks = 0
+    for first in range(0, n_atoms, size):
+        group = []
+        end = min(first + size, n_atoms)
+        for start in range(first, end, _ATOMS_OF_PORTION):
+            stop = min(start + _ATOMS_OF_PORTION, end)
+            blocks = blocks_of_species(types[start:stop], n_species)
+            parts.append(np.where(blocks >= 0, blocks + start, -1))
+            group.append(Portion(start, stop, slice(n_blocks, n_blocks + len(blocks))))
+            n_blocks += len(blocks)
+        groups.append(group)
+    return Partition(np.concatenate(parts) if parts else np.zeros((0, LANES), np.int64), groups)
+
+
+def _round_up(count: int) -> int:
+    return -(-count // LANES) * LANES
 
 
 def blocks_of_species(types: Array, n_species: int) -> Array:

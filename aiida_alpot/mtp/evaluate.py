@@ -11,7 +11,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
-from aiida_alpot.neighbors import NeighborList, batch_neighbor_list
+from aiida_alpot.neighbors import NeighborList, search_neighbors
 
 Array = np.ndarray
 
@@ -56,7 +56,8 @@ def evaluate(
         Labels are not looked at.
     neighbors : NeighborList, optional
         Of :func:`aiida_alpot.neighbors.batch_neighbor_list`; its cutoff is that of the potential
-        or larger.
+        or larger. Where none is given pairs are listed for about a thousand atoms at a time, so
+        that memory is bounded by the results.
     threads : int
         The numbers are the same, bit for bit, for any number of threads.
 
@@ -70,9 +71,8 @@ def evaluate(
     if len(configurations) == 0:
         return Evaluation(np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros((0, 6)))
     types = potential.types_of(configurations.numbers)
-    if neighbors is None:
-        neighbors = batch_neighbor_list(configurations, potential.cutoff)
-    sites = SiteEvaluator(potential, types).evaluate(neighbors, threads=threads)
+    pairs = neighbors or search_neighbors(configurations, potential.cutoff)
+    sites = SiteEvaluator(potential, types).evaluate(pairs, threads=threads)
     starts = configurations.offsets[:-1]
     energy = np.add.reduceat(sites.energies, starts)
     strain = np.add.reduceat(sites.strains, starts)
@@ -99,14 +99,13 @@ def energy_rows(
     if len(rows) == 0:
         return rows
     types = potential.types_of(configurations.numbers)
-    if neighbors is None:
-        neighbors = batch_neighbor_list(configurations, potential.cutoff)
+    pairs = neighbors or search_neighbors(configurations, potential.cutoff)
 
     def keep(atoms: Array, block: Array) -> None:
         rows[atoms] = block
 
     SiteEvaluator(potential, types).evaluate(
-        neighbors, wants_forces=False, row_sink=keep, threads=threads
+        pairs, wants_forces=False, row_sink=keep, threads=threads
     )
     return rows
 

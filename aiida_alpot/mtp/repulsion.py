@@ -55,25 +55,36 @@ class Repulsion:
         threads : int
             The result does not depend on it.
         """
-        from aiida_alpot.mtp.kernels.zbl import add_repulsion
-
         starts = range(0, len(types), _ATOMS_PER_CHUNK)
 
         def run(index: int) -> None:
-            start = starts[index]
-            add_repulsion(
-                start,
-                min(start + _ATOMS_PER_CHUNK, len(types)),
-                neighbors.first,
-                neighbors.neighbor,
-                neighbors.vectors,
-                types,
-                self.table,
-                self.reach,
-                *results,
-            )
+            stop = min(starts[index] + _ATOMS_PER_CHUNK, len(types))
+            self.add_to_rows(starts[index], stop, results, neighbors, types)
 
         run_chunks(run, len(starts), threads)
+
+    def add_to_rows(
+        self,
+        start: int,
+        stop: int,
+        results: tuple[Array, Array, Array],
+        neighbors: NeighborList,
+        types: Array,
+    ) -> None:
+        """Add to the atoms from ``start`` to ``stop`` alone, as :meth:`add_to`."""
+        from aiida_alpot.mtp.kernels.zbl import add_repulsion
+
+        add_repulsion(
+            start,
+            stop,
+            neighbors.first,
+            neighbors.neighbor,
+            neighbors.vectors,
+            types,
+            self.table,
+            self.reach,
+            *results,
+        )
 
 
 def repulsion_of(potential: MomentTensorPotential) -> Repulsion | None:

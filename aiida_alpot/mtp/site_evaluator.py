@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 
-from aiida_alpot.mtp.blocks import add_in_order, blocks_of_species, run_chunks, split_blocks
+from aiida_alpot.mtp.blocks import Portion, partition_atoms, run_chunks
 from aiida_alpot.mtp.kernel_arguments import aligned_zeros, moment_seeds, n_places, radial_limits
 from aiida_alpot.mtp.kernels.energy import energy_work_size, evaluate_blocks
 from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS
 from aiida_alpot.mtp.kernels.tables import contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.repulsion import repulsion_of
-from aiida_alpot.neighbors import NeighborList
+from aiida_alpot.neighbors import NeighborList, NeighborSearch, PairMemory
 
 Array = np.ndarray
 RowSink = Callable[[Array, Array], None]
@@ -37,9 +37,20 @@ class SiteResults(NamedTuple):
     """(n_atoms, 6) Part of each site in dE/dstrain, eV, xx yy zz yz xz xy."""
 
 
-class _WorkSpace(NamedTuple):
-    work: Array
-    places: Array
+class _WorkSpace:
+    """What one thread works in."""
+
+    def __init__(self) -> None:
+        self.pairs = PairMemory()
+        self.work = np.zeros(0)
+        self.places = np.zeros(0, np.int64)
+        self._n_neighbors = -1
+
+    def reserve(self, evaluator: SiteEvaluator, n_neighbors: int) -> None:
+        """Make space for atoms of so many neighbours at least."""
+        if n_neighbors > self._n_neighbors:
+            self._n_neighbors = n_neighbors
+            self.work, self.places = evaluator.make_work_arrays(n_neighbors)
 
 
 class SiteEvaluator:
@@ -59,7 +70,8 @@ class SiteEvaluator:
         self.potential = potential
         self.types = np.ascontiguousarray(types, dtype=np.int32)
         self.tables = contraction_tables(potential.basis)
-        self.blocks = blocks_of_species(self.types, potential.n_species)
+        self._partition = partition_atoms(self.types, potential.n_species)
+        self.blocks = self._partition.blocks
         self._seeds = moment_seeds(self.tables, potential.moment_coefficients)
         self._limits = radial_limits(potential)
         self._coefficients = np.ascontiguousarray(potential.radial_coefficients)
@@ -68,46 +80,68 @@ class SiteEvaluator:
 
     def evaluate(
         self,
-        neighbors: NeighborList,
+        neighbors: NeighborList | NeighborSearch,
         *,
         wants_forces: bool = True,
         row_sink: RowSink | None = None,
         threads: int = 1,
+        closest: float = 0.0,
     ) -> SiteResults:
         """Evaluate all atoms.
 
         Parameters
         ----------
-        neighbors : NeighborList
+        neighbors : NeighborList or NeighborSearch
             Pairs beyond the cutoff of the potential are left out and leave no trace in the numbers.
+            A search lists the pairs of about a thousand atoms at a time, in memory that is used
+            again; the numbers are the same.
         wants_forces : bool
             Whether to compute forces and strain derivatives.
         row_sink : callable, optional
             Is given dV_i/d(parameters) of some atoms at a time.
         threads : int
-            Chunks of atoms are shared among so many threads.
+            Groups of atoms are shared among so many threads; the numbers do not depend on it.
+        closest : float
+            A bound from below of all distances, Angstrom: pairs are not searched for a repulsive
+            core that ends there.
         """
         n_atoms = len(self.types)
+        groups = self._partition.groups
         energies = np.zeros(n_atoms)
         strains = np.zeros((n_atoms if wants_forces else 0, 6))
-        chunks = split_blocks(len(self.blocks))
-        partial_forces = np.zeros((len(chunks), n_atoms if wants_forces else 0, 3))
-        n_groups = max(1, -(-neighbors.largest_count // SLOTS))
+        # pages that a group leaves alone are never taken from the system
+        partial_forces = [np.zeros((n_atoms if wants_forces else 0, 3)) for _ in groups]
+        touched = [(n_atoms, 0)] * len(groups)
 
         def run(index: int) -> None:
-            space = self._borrow_space(n_groups)
             results = SiteResults(energies, partial_forces[index], strains)
-            if row_sink is None:
-                self._run_blocks(self.blocks[chunks[index]], neighbors, space, results)
-            else:
-                self._run_with_rows(chunks[index], neighbors, space, results, row_sink)
-            self._spaces.append(space)
+            with self._borrow_space() as space:
+                for portion in groups[index]:
+                    pairs = _pairs_of(portion, neighbors, space.pairs)
+                    self._run_portion(portion, pairs, space, results, row_sink)
+                    if self._repulsion is not None and closest < self._repulsion.reach:
+                        self._repulsion.add_to_rows(
+                            portion.start, portion.stop, results, pairs, self.types
+                        )
+                    touched[index] = _join(touched[index], portion, pairs)
 
-        run_chunks(run, len(chunks), threads)
-        results = SiteResults(energies, add_in_order(partial_forces), strains)
-        if self._repulsion is not None:
-            self._repulsion.add_to(results, neighbors, self.types, threads=threads)
-        return results
+        run_chunks(run, len(groups), threads)
+        return SiteResults(energies, _add_touched(partial_forces, touched), strains)
+
+    def _run_portion(
+        self,
+        portion: Portion,
+        pairs: NeighborList,
+        space: _WorkSpace,
+        results: SiteResults,
+        row_sink: RowSink | None,
+    ) -> None:
+        first = pairs.first[portion.start : portion.stop + 1]
+        space.reserve(self, int(np.diff(first).max(initial=0)))
+        if row_sink is None:
+            self._run_blocks(self.blocks[portion.blocks], pairs, space, results)
+        else:
+            self._run_with_rows(portion.blocks, pairs, space, results, row_sink)
 
     def _run_with_rows(
         self,
@@ -146,18 +180,54 @@ class SiteEvaluator:
             self.potential.moment_coefficients,
             self._seeds,
             self.tables,
-            *space,
+            space.work,
+            space.places,
             *results,
             rows,
         )
 
-    def _borrow_space(self, n_groups: int) -> _WorkSpace:
-        """Return work space for so many groups, used before if there is any."""
-        with suppress(IndexError):  # another thread may have taken the last one
+    @contextmanager
+    def _borrow_space(self) -> Iterator[_WorkSpace]:
+        """Lend work space to one thread, used before if there is any."""
+        try:
             space = self._spaces.pop()
-            if len(space.places) == n_places(n_groups):
-                return space
+        except IndexError:
+            space = _WorkSpace()
+        yield space
+        self._spaces.append(space)
+
+    def make_work_arrays(self, n_neighbors: int) -> tuple[Array, Array]:
+        """Return what the kernel needs for atoms of so many neighbours."""
+        n_groups = max(1, -(-n_neighbors // SLOTS))
         size = energy_work_size(
             n_groups, self._coefficients.shape, self.tables.degree, self.tables.n_moments
         )
-        return _WorkSpace(aligned_zeros(size), np.zeros(n_places(n_groups), np.int64))
+        return aligned_zeros(size), np.zeros(n_places(n_groups), np.int64)
+
+
+def _pairs_of(
+    portion: Portion, neighbors: NeighborList | NeighborSearch, memory: PairMemory
+) -> NeighborList:
+    if isinstance(neighbors, NeighborSearch):
+        return neighbors.rows(portion.start, portion.stop, memory)
+    return neighbors
+
+
+def _join(touched: tuple[int, int], portion: Portion, pairs: NeighborList) -> tuple[int, int]:
+    """Extend a range of atoms to those that get a force from a portion."""
+    first, last = pairs.first[portion.start], pairs.first[portion.stop]
+    low, high = min(touched[0], portion.start), max(touched[1], portion.stop)
+    if first == last:
+        return low, high
+    others = pairs.neighbor[first:last]
+    return min(low, int(others.min())), max(high, int(others.max()) + 1)
+
+
+def _add_touched(parts: list[Array], touched: list[tuple[int, int]]) -> Array:
+    """Return the sum of the parts, one after the other; rows outside of ``touched`` are zero."""
+    if not parts:
+        return np.zeros((0, 3))
+    total = parts[0]
+    for part, (low, high) in zip(parts[1:], touched[1:], strict=True):
+        total[low:high] += part[low:high]
+    return total
