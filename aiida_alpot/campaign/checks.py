@@ -38,6 +38,7 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_start,
         _check_samplers,
         _check_thresholds,
+        _check_fit,
         _check_budget,
         _check_gate,
         _check_label,
@@ -185,6 +186,36 @@ def _check_thresholds(campaign: CampaignFile, source: str) -> None:
             ("grades", "gamma_select"),
             grades.gamma_select,
             f"numbers from 1 and below grades.gamma_break, which is {grades.gamma_break:g}",
+        )
+
+
+def _check_fit(campaign: CampaignFile, source: str) -> None:
+    energies = campaign.fit.atomic_energies
+    if isinstance(energies, Mapping) and set(energies) != set(campaign.species):
+        raise wrong_value(
+            source,
+            ("fit", "atomic_energies"),
+            energies,
+            f"an energy for each of {', '.join(campaign.species)}",
+        )
+    weighting = campaign.fit.weighting
+    if weighting is None:
+        return
+    window, decay, limit = (
+        weighting.energy_window,
+        weighting.energy_decay,
+        weighting.energy_limit,
+    )
+    if (window is None) != (decay is None):
+        missing, given = ("energy_decay", "energy_window")[:: 1 if decay is None else -1]
+        allowed = f"a number in eV/atom beside {given}"
+        raise missing_key(source, ("fit", "weighting", missing), allowed)
+    if window is not None and limit is not None and limit < window:
+        raise wrong_value(
+            source,
+            ("fit", "weighting", "energy_limit"),
+            limit,
+            f"numbers from energy_window, {window}",
         )
 
 

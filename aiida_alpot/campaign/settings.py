@@ -39,11 +39,7 @@ def workchain_settings(campaign: Campaign) -> dict[str, Any]:
         "grades": content.grades.model_dump(),
         "gate": dict(content.gate),
         "label": _label(campaign),
-        "fit": {
-            "weights": weights,
-            "max_iterations": content.fit.max_iterations,
-            "tolerance": content.fit.tolerance,
-        },
+        "fit": {**content.fit.model_dump(exclude={"relative_force_eps"}), "weights": weights},
         "budget": content.budget.model_dump(),
         "test_fraction": content.test_fraction,
         "validation": _validation(campaign),

@@ -11,7 +11,7 @@ import click
 
 from aiida_alpot.cli.profile import daemon_is_running, patiently
 from aiida_alpot.reports.progress import CampaignProgress, FinishedTurns, read_progress
-from aiida_alpot.reports.tables import budget_line, live_table, turn_line
+from aiida_alpot.reports.tables import budget_line, live_table, turn_line, warning_lines
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
@@ -73,7 +73,8 @@ def _watch_plainly(node: Any, profile: Profile, console: Any) -> CampaignProgres
                 click.echo(line)
         if progress.is_finished:
             click.echo(f"{progress.name} (PK {progress.pk}): {progress.verdict}")
-            click.echo(budget_line(progress))
+            for line in [*warning_lines(progress), budget_line(progress)]:
+                click.echo(line)
             return progress
         time.sleep(INTERVAL)
 

@@ -10,7 +10,7 @@ matter.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -19,6 +19,7 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.hull import compositions_of
 from aiida_alpot.fitting.outliers import Outlier
+from aiida_alpot.fitting.weighting import matches
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
@@ -71,6 +72,21 @@ def warn_about_data(
         *_absent_species(environment, potential),
         *_beyond_the_interval(configurations, environment, potential),
         *_repeated(configurations),
+    ]
+
+
+def warn_about_patterns(
+    configurations: Configurations, patterns: Iterable[str]
+) -> list[FitWarning]:
+    """Return a warning for each pattern that is like the name of no configuration."""
+    return [
+        FitWarning(
+            "unmatched_pattern",
+            f"no configuration of the training set has a name like '{pattern}', so that its weight "
+            f"has no effect; names are like '{configurations.identifier[0]}'",
+        )
+        for pattern in patterns
+        if not matches(configurations, pattern).any()
     ]
 
 

@@ -28,6 +28,7 @@ from aiida_alpot.fitting.diagnosis import (
     FitWarning,
     warn_about_data,
     warn_about_outliers,
+    warn_about_patterns,
     warn_about_rank,
 )
 from aiida_alpot.fitting.fit import (
@@ -170,7 +171,9 @@ def train_potential(
     references = None
     if settings.atomic_energies is not None:
         references = atomic_references(kept, settings.atomic_energies, cutoff=initial.cutoff)
-    return _Trainer(kept, initial, references, settings, progress).train()
+    trained = _Trainer(kept, initial, references, settings, progress).train()
+    unmatched = warn_about_patterns(training, settings.weighting.by_name)
+    return dataclasses.replace(trained, warnings=(*unmatched, *trained.warnings))
 
 
 def _weighed(training: Configurations, weighting: Weighting) -> Configurations:

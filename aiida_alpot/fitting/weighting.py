@@ -110,10 +110,6 @@ def weigh_configurations(
         Configurations whose energy may be the lowest; all by default. One absurd label would
         otherwise leave out all the others.
 
-    Raises
-    ------
-    SettingError
-        If a pattern matches nothing.
     """
     factors = _factors_by_name(configurations, weighting.by_name)
     if weighting.uses_energies:
@@ -136,19 +132,17 @@ def largest_forces(configurations: Configurations) -> Array:
     return largest
 
 
+def matches(configurations: Configurations, pattern: str) -> Array:
+    """Return (n,) bool: whether the identifier of each configuration is like a pattern."""
+    return np.array(
+        [fnmatch.fnmatchcase(str(name), pattern) for name in configurations.identifier], dtype=bool
+    )
+
+
 def _factors_by_name(configurations: Configurations, patterns: Mapping[str, float]) -> Array:
     factors = np.ones(len(configurations))
     for pattern, factor in patterns.items():
-        chosen = [
-            fnmatch.fnmatchcase(str(identifier), pattern)
-            for identifier in configurations.identifier
-        ]
-        if not any(chosen):
-            raise SettingError(
-                f"No configuration of the training set has a name like '{pattern}'. Give a pattern "
-                f"of names such as '{configurations.identifier[0]}'."
-            )
-        factors[chosen] *= factor
+        factors[matches(configurations, pattern)] *= factor
     return factors
 
 

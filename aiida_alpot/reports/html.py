@@ -23,6 +23,7 @@ def render_report(data: ReportData) -> str:
         _section("Learning curves", _learning(data)),
         _section("Predictions against labels", _parity(data)),
         _section("Turns", _turns(data)),
+        _section("What fits warned about", _warnings(data)),
         _section("Why each sampler stopped", _stops(data)),
         _section("Label ledger", _ledger(data)),
         _section("Time of each stage", _times(data)),
@@ -168,6 +169,16 @@ def _turns(data: ReportData) -> str:
         "<p class='note'>Errors are of the worst test set, or of the training set where marked.</p>"
     )
     return _table(head, rows, numbers=range(2, len(COLUMNS))) + note
+
+
+def _warnings(data: ReportData) -> str:
+    parts = []
+    for turn in data.progress.turns:
+        if turn.warnings:
+            items = "".join(f"<li>{escape(_pretty(message))}</li>" for message in turn.warnings)
+            name = "Start" if turn.turn == 0 else f"Turn {turn.turn}"
+            parts.append(f"<h3>{name}</h3><ul>{items}</ul>")
+    return "".join(parts)
 
 
 def _stops(data: ReportData) -> str:

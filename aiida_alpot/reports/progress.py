@@ -46,6 +46,8 @@ class TurnProgress:
         Time of the jobs of each stage, s.
     extrapolating : bool or None
         Whether any sampler left the known region; None while it runs.
+    warnings : tuple of str
+        What the fit of the turn warned about.
     """
 
     turn: int
@@ -62,6 +64,7 @@ class TurnProgress:
     errors: Mapping[str, Any] | None = None
     seconds: Mapping[str, float] | None = None
     extrapolating: bool | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,12 @@ class CampaignProgress:
     def is_finished(self) -> bool:
         """Whether the process has ended, in whatever way."""
         return self.state in ("finished", "excepted", "killed")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the latest fit warned about."""
+        fitted = [turn for turn in self.turns if turn.errors]
+        return fitted[-1].warnings if fitted else ()
 
     @property
     def verdict(self) -> str:
@@ -185,6 +194,7 @@ def from_record(record: Mapping[str, Any]) -> TurnProgress:
         errors=record["errors"],
         seconds=record["seconds"],
         extrapolating=record["extrapolating"],
+        warnings=tuple(one["message"] for one in record.get("fit", {}).get("warnings") or ()),
     )
 
 

@@ -79,7 +79,8 @@ def live_table(progress: CampaignProgress) -> RenderableType:
         f"  PK {progress.pk}  ",
         (progress.verdict, verdict_style(progress)),
     )
-    return Group(head, table, Text(budget_line(progress), style="dim"))
+    warnings = [Text(line, style="yellow") for line in warning_lines(progress)]
+    return Group(head, table, *warnings, Text(budget_line(progress), style="dim"))
 
 
 def verdict_style(progress: CampaignProgress) -> str:
@@ -115,7 +116,12 @@ def plain_lines(progress: CampaignProgress) -> list[str]:
     """Return the progress as plain lines."""
     lines = [f"{progress.name} (PK {progress.pk}): {progress.verdict}"]
     lines += [turn_line(turn) for turn in progress.turns]
-    return [*lines, budget_line(progress)]
+    return [*lines, *warning_lines(progress), budget_line(progress)]
+
+
+def warning_lines(progress: CampaignProgress) -> list[str]:
+    """Return what the latest fit warned about, a line for each."""
+    return [f"warning: {message}" for message in progress.warnings]
 
 
 def duration(seconds: float) -> str:

@@ -67,7 +67,10 @@ class FitWorkChain(WorkChain):
         builder.test = self.inputs.get("test", {})
         if "initial" in self.inputs and attempt == 1:
             builder.initial = self.inputs.initial
-        builder.settings = orm.Dict(fit_request(self.inputs.settings.get_dict(), turn=turn))
+        request = fit_request(self.inputs.settings.get_dict(), turn=turn)
+        if "initial" not in builder:  # there is nothing to pull to
+            request["pull"] = None
+        builder.settings = orm.Dict(request)
         builder.metadata = {
             "label": f"turn {turn} / fit",
             "call_link_label": "fit" if attempt == 1 else f"fit_attempt_{attempt}",
@@ -110,6 +113,11 @@ def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
         "min_distance": potential.min_distance,
         "zbl": potential.zbl,
         "weights": fit.weights,
+        "weighting": fit.weighting,
+        "atomic_energies": fit.atomic_energies,
+        "robust": fit.robust,
+        "pull": None if fit.pull is None else {"strength": fit.pull},
+        "widen_interval": fit.widen_interval,
         "max_iterations": fit.max_iterations,
         "tolerance": fit.tolerance,
         "seed": derive_seed(settings["seed"], turn, "fit"),

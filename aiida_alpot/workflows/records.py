@@ -66,7 +66,10 @@ def turn_record(
         "largest_grade": max(grades, default=None),
         "extrapolating": is_extrapolating(chains, settings["grades"]["gamma_select"]),
         "errors": fit.get("errors"),
-        "fit": {key: fit.get(key) for key in ("loss", "n_iterations", "converged", "message")},
+        "fit": {
+            **{key: fit.get(key) for key in ("loss", "n_iterations", "converged", "message")},
+            "warnings": fit.get("warnings", []),
+        },
         "seconds": {stage: _seconds(stage, parts, entries) for stage in STAGES},
         "labels_used": len(entries),
     }

@@ -75,11 +75,16 @@ class LabelSettings(Request):
 
 @dataclass(frozen=True)
 class FitSettings(Request):
-    """Weights of the loss and when a fit ends."""
+    """Weights, what surrounds a fit, and when it ends; see ``FitRequest`` for the keys."""
 
     weights: dict[str, Any]
     max_iterations: int
     tolerance: float
+    weighting: dict[str, Any] | None = None
+    atomic_energies: dict[str, float] | str | None = None
+    robust: float | None = None
+    pull: float | None = None
+    widen_interval: bool = False
 
 
 @dataclass(frozen=True)

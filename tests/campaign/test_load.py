@@ -146,3 +146,38 @@ def test_two_calculators_do_not_share_a_name_for_two_files(write_campaign, tmp_p
     path = write_campaign(labels, ("start:\n", first.replace("FOLDER", "first")))
     with pytest.raises(CampaignFileError, match="another name than that of label"):
         load_campaign(path)
+
+
+def test_what_surrounds_a_fit_reaches_its_request(write_campaign):
+    from aiida_alpot.workflows.fit import fit_request
+
+    fit = (
+        "fit: {robust: 20, pull: 0.01, widen_interval: true, atomic_energies: {Cu: -1.5}, "
+        "weighting: {by_name: {'turn_000*': 2}, energy_window: 0.5, energy_decay: 0.2}}\n"
+    )
+    settings = load_campaign(write_campaign(added=fit)).as_settings()
+    request = fit_request(settings, turn=1)
+    assert request["robust"] == 20.0
+    assert request["pull"] == {"strength": 0.01}
+    assert request["widen_interval"] is True
+    assert request["atomic_energies"] == {"Cu": -1.5}
+    assert request["weighting"]["by_name"] == {"turn_000*": 2.0}
+    assert request["weighting"]["energy_decay"] == 0.2
+    bare = fit_request(load_campaign(write_campaign()).as_settings(), turn=1)
+    assert not any(bare[key] for key in ("robust", "pull", "widen_interval", "weighting"))
+
+
+def test_the_request_of_a_campaign_is_one_that_the_job_takes(write_campaign):
+    from aiida_alpot.jobs.fit import FitRequest
+    from aiida_alpot.jobs.requests import parse_request
+    from aiida_alpot.jobs.training import training_settings
+    from aiida_alpot.workflows.fit import fit_request
+
+    fit = "fit: {robust: 20, weighting: {energy_limit: 1.0, energy_zero: hull, force_limit: 25}}\n"
+    settings = load_campaign(write_campaign(added=fit)).as_settings()
+    request = parse_request(FitRequest, {"training": ["a.npz"], **fit_request(settings, turn=0)})
+    found = training_settings(request)
+    assert found.robust == 20.0
+    assert found.weighting.energy_zero == "hull"
+    assert found.weighting.force_limit == 25.0
+    assert found.weights.force == 0.01

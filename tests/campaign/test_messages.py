@@ -116,6 +116,36 @@ MISTAKES = {
         "calculator: EMT",
         ["label.code is missing", "gpaw@localhost"],
     ),
+    "atomic energies of other species": (
+        "fit: {atomic_energies: {Au: -3.2}}\nbudget",
+        "budget",
+        ["fit.atomic_energies", "an energy for each of Cu"],
+    ),
+    "atomic energies from nowhere": (
+        "fit: {atomic_energies: guess}\nbudget",
+        "budget",
+        ["fit.atomic_energies", "isolated"],
+    ),
+    "window without a decay": (
+        "fit: {weighting: {energy_window: 0.5}}\nbudget",
+        "budget",
+        ["fit.weighting.energy_decay is missing", "beside energy_window"],
+    ),
+    "decay without a window": (
+        "fit: {weighting: {energy_decay: 0.5}}\nbudget",
+        "budget",
+        ["fit.weighting.energy_window is missing", "beside energy_decay"],
+    ),
+    "limit inside the window": (
+        "fit: {weighting: {energy_window: 0.5, energy_decay: 1, energy_limit: 0.2}}\nbudget",
+        "budget",
+        ["fit.weighting.energy_limit is 0.2", "numbers from energy_window, 0.5"],
+    ),
+    "robust below one": (
+        "fit: {robust: 0.5}\nbudget",
+        "budget",
+        ["fit.robust is 0.5", "numbers above 1"],
+    ),
     "neither file nor crystal": (
         "bulk: {rattle: 0.1}",
         BULK,

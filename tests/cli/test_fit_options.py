@@ -93,7 +93,7 @@ def test_weights_and_references_reach_the_fit(fit):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--weight", "none*=1"], "No configuration of the training set has a name like 'none*'"),
+        (["--weight", "none*=-1"], "-1.0 for the pattern 'none*'"),
         (["--weighting", "window=1"], "Unknown key 'window'"),
         (["--atomic-energies", "isolated"], "isolated atom of Cu"),
         (["--freeze", "radial"], "need a potential to go on from"),

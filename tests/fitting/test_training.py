@@ -258,6 +258,11 @@ def test_weight_zero_by_name_is_leaving_out(training):
         train(training, weighting=Weighting(by_name={"*": 0.0}))
 
 
+def test_a_pattern_without_a_match_is_warned_about(training):
+    result = train(training, weighting=Weighting(by_name={"surface*": 2.0}), max_iterations=1)
+    assert "a name like 'surface*'" in message(result, "unmatched_pattern")
+
+
 def test_an_absurd_energy_is_not_the_zero_of_the_energy_window(many):
     data = spoiled(many, "energy", -1e3)
     result = train(data, weighting=Weighting(energy_limit=1.0), max_iterations=1)

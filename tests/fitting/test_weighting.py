@@ -117,9 +117,3 @@ def test_a_configuration_with_huge_forces_counts_less_and_is_kept():
 def test_senseless_rules_are_refused(rules, named):
     with pytest.raises(SettingError, match=named):
         Weighting(**rules)
-
-
-def test_a_pattern_without_a_match_is_refused():
-    data = compounds(["Cu"], [-3.5])
-    with pytest.raises(SettingError, match=r"name like 'surface\*'.*'Cu_x'"):
-        weights(data, by_name={"surface*": 2.0})

@@ -97,6 +97,20 @@ def test_stops_failures_and_uuids_are_told(report):
     assert "2 passed, 1 duplicate" in text
 
 
+def test_warnings_of_every_fit_are_told(report_data, report):
+    assert "What fits warned about" not in report
+    turns = [
+        dataclasses.replace(turn, warnings=(f"label <{turn.turn}> is off",))
+        for turn in report_data.progress.turns
+    ]
+    progress = dataclasses.replace(report_data.progress, turns=tuple(turns))
+    warned = render_report(dataclasses.replace(report_data, progress=progress))
+    assert Outline(warned).open == []
+    assert "<h2>What fits warned about</h2>" in warned
+    assert "label &lt;0&gt; is off" in warned
+    assert "label &lt;2&gt; is off" in warned
+
+
 def test_targets_are_shown_with_figures_before_and_after(report):
     text = " ".join(Outline(report).text)
     assert "2 of 2 targets met; the potential of the start alone misses 1 of them." in text

@@ -54,6 +54,22 @@ def test_the_live_table_and_the_plain_lines_tell_the_same(report_data):
         assert any(word in line for line in lines)
 
 
+def test_warnings_of_the_latest_fit_are_told(report_data):
+    start, first, last = report_data.progress.turns
+    turns = (
+        dataclasses.replace(start, warnings=("an old one",)),
+        dataclasses.replace(first, warnings=("7 (hot/000040): its energy is off",)),
+        last,  # fitted nothing
+    )
+    progress = dataclasses.replace(report_data.progress, turns=turns)
+    lines = plain_lines(progress)
+    assert "warning: 7 (hot/000040): its energy is off" in lines
+    assert not any("an old one" in line for line in lines)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(live_table(progress))
+    assert "warning: 7 (hot/000040)" in console.export_text()
+
+
 def test_a_turn_is_one_line(report_data):
     line = turn_line(report_data.progress.turns[1])
     assert "\n" not in line

@@ -38,7 +38,12 @@ def parts():
                 {**entry, "identifier": "c", "status": "failed", "seconds": None},
             ]
         },
-        "fit": {"errors": {"training": {}, "test": {}}, "loss": 1e-3, "seconds": 4.0},
+        "fit": {
+            "errors": {"training": {}, "test": {}},
+            "loss": 1e-3,
+            "seconds": 4.0,
+            "warnings": [{"kind": "rank", "message": "too few labels", "configurations": []}],
+        },
     }
 
 
@@ -52,6 +57,9 @@ def test_a_record_counts_what_happened(campaign_settings, parts):
     assert record["gate"] == {"selected": 2, "distance": 7}
     assert record["seconds"] == {"sample": 2.0, "select": 0.0, "label": 1.0, "fit": 4.0}
     assert record["samples"][0]["sampler"] == "nvt"
+    assert record["fit"]["warnings"][0]["message"] == "too few labels"
+    del parts["fit"]["warnings"]  # of a fit from before there were any
+    assert turn_record(campaign_settings(), 1, parts)["fit"]["warnings"] == []
 
 
 def test_a_chain_whose_job_was_lost_keeps_a_turn_from_being_calm(campaign_settings, parts):
