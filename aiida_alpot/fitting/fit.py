@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from types import FrameType
 
 import numpy as np
@@ -27,6 +28,7 @@ from aiida_alpot.fitting.core_labels import subtract_repulsion
 from aiida_alpot.fitting.linear import solve_linear
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
+from aiida_alpot.fitting.preliminary import choose_start, part_step
 from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
 from aiida_alpot.mtp.jacobian import Environment, make_environment
@@ -180,15 +182,19 @@ def fit_targets(
     initial = without_repulsion(initial)
     recorder = _Recorder(progress)
     interrupted = False
+
+    def starts() -> Iterator[MomentTensorPotential]:
+        yield initial
+        for start in range(1, n_starts):
+            yield restart(initial, targets.restraints, np.random.default_rng([seed, start]))
+
     with _interruptible():
         try:
-            for start in range(n_starts):
-                point = initial
-                if start:
-                    rng = np.random.default_rng([seed, start])
-                    point = restart(initial, targets.restraints, rng)
-                recorder.begin(point)
-                point = solve_linear(point, environment, targets, threads=threads)
+            for candidate in _candidates(starts(), environment, targets, recorder, threads):
+                recorder.begin(candidate)
+                point = solve_linear(
+                    candidate, environment, targets, refinements=1, threads=threads
+                )
                 recorder.converged = search_radial(
                     point,
                     environment,
@@ -207,6 +213,31 @@ def fit_targets(
         return result
     potential = dataclasses.replace(result.potential, core=core)
     return dataclasses.replace(result, potential=potential)
+
+
+def _candidates(
+    starts: Iterator[MomentTensorPotential],
+    environment: Environment,
+    targets: Targets,
+    recorder: _Recorder,
+    threads: int,
+) -> Iterator[MomentTensorPotential]:
+    """Yield the potentials to search from in the whole set: all, or the best in a part of it."""
+    initial = next(starts)
+    step = part_step(targets.n_rows, initial.n_parameters, len(environment.offsets) - 1)
+    if step == 1 or initial.moment_coefficients.any():
+        yield initial
+        yield from starts
+        return
+    recorder.begin(initial)
+    yield choose_start(
+        chain([initial], starts),
+        environment,
+        targets,
+        step=step,
+        keep=recorder.begin,
+        threads=threads,
+    )
 
 
 def restart(

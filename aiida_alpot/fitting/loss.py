@@ -32,7 +32,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.site_evaluator import SiteEvaluator
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator, SiteResults
 
 Array = np.ndarray
 PENALTY = 1e-6
@@ -107,6 +107,25 @@ class Targets:
         scales = (self.energy_scale, self.strain_scale, self.force_scale)
         return sum(int(np.count_nonzero(scale)) for scale in scales)
 
+    def every_nth(self, step: int, offsets: Array) -> Targets:
+        """Return every so many-th configuration; ``offsets`` are the first atoms of all.
+
+        The weights are scaled such that the loss stays of the same size.
+        """
+        counts = np.diff(offsets)
+        is_kept = np.arange(len(counts)) % step == 0
+        atoms = np.repeat(is_kept, counts)
+        scale = math.sqrt(len(counts) / np.count_nonzero(is_kept))
+        return Targets(
+            self.energy[is_kept],
+            scale * self.energy_scale[is_kept],
+            self.strain[is_kept],
+            scale * self.strain_scale[is_kept],
+            self.forces[atoms],
+            scale * self.force_scale[atoms],
+            self.restraints,
+        )
+
     def has_forces(self, first: int, end: int, atoms: slice) -> bool:
         """Tell whether a block of configurations has any label beside energies."""
         return bool(self.strain_scale[first:end].any() or self.force_scale[atoms].any())
@@ -174,19 +193,31 @@ def loss_at(
 
     So is a pull of the restraints. The loss is infinite where a prediction overflows.
     """
-    sites = SiteEvaluator(potential, environment.types).evaluate(
-        environment.neighbors, threads=threads
-    )
-    starts = environment.offsets[:-1]
+    predicted = predict_sites(potential, environment, threads=threads)
     residuals = (
-        (np.add.reduceat(sites.energies, starts) - targets.energy) * targets.energy_scale,
-        (np.add.reduceat(sites.strains, starts) - targets.strain) * targets.strain_scale,
-        (sites.forces - targets.forces) * targets.force_scale,
+        (predicted.energies - targets.energy) * targets.energy_scale,
+        (predicted.strains - targets.strain) * targets.strain_scale,
+        (predicted.forces - targets.forces) * targets.force_scale,
     )
     data = float(sum((residual**2).sum() for residual in residuals))
     if targets.restraints is not None:
         data += targets.restraints.loss(potential.parameters)
     return data + penalty(potential) if math.isfinite(data) else math.inf
+
+
+def predict_sites(
+    potential: MomentTensorPotential, environment: Environment, *, threads: int = 1
+) -> SiteResults:
+    """Return energies and strain derivatives by configuration, and forces by atom."""
+    sites = SiteEvaluator(potential, environment.types).evaluate(
+        environment.neighbors, threads=threads
+    )
+    starts = environment.offsets[:-1]
+    return SiteResults(
+        np.add.reduceat(sites.energies, starts),
+        sites.forces,
+        np.add.reduceat(sites.strains, starts),
+    )
 
 
 def penalty(potential: MomentTensorPotential) -> float:

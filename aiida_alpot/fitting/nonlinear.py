@@ -6,12 +6,16 @@ that minimise it at each c (Golub & Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)
 model follows from the normal equations of all parameters by eliminating xi (Ruhe & Wedin, SIAM Rev.
 22, 318 (1980))::
 
-    (S + lambda D) delta_c = g_c - A_cx A_xx^-1 g_x,     S = A_cc - A_cx A_xx^-1 A_xc
+    (S + lambda D) delta_c = g_c,     S = A_cc - A_cx A_xx^-1 A_xc
 
 with D the diagonal of S, kept away from zero. lambda follows the ratio of the actual to the
-predicted drop of the loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark). A trial
-takes one linear solution; steps in c and xi together have cheaper trials but need several times as
-many.
+predicted drop of the loss (Nielsen, IMM-REP-1999-05, Technical University of Denmark).
+
+A trial needs the best xi at its c, which the normal equations of xi give, and an accepted one the
+equations of all parameters, which cost almost twice as much. Those of all parameters at a trial, at
+the xi that the model predicts, do for both where the prediction is good, as it is in the last half
+of a search: A is that of the predicted xi, and g the gradient of the loss at the best one, from a
+reverse pass. Steps in c and xi together, without the best xi, need several times as many.
 """
 
 from __future__ import annotations
@@ -22,13 +26,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_alpot.fitting.linear import PositiveSystem, solve_linear
-from aiida_alpot.fitting.loss import Targets, loss_at, penalty_residuals
+from aiida_alpot.fitting.linear import PositiveSystem
+from aiida_alpot.fitting.loss import Targets, penalty_residuals
+from aiida_alpot.fitting.loss_gradient import loss_and_gradient
 from aiida_alpot.fitting.normal_equations import NormalEquations, normal_equations
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
+_WELL_PREDICTED = 1.2
+"""Largest ratio of the loss at predicted linear coefficients to that at the best ones."""
 QUIET_STEPS = 3
 """Steps in a row that must lower the loss by less than the tolerance."""
 _FIRST_DAMPING = 1e-2
@@ -82,16 +89,17 @@ def search_radial(
     bool
         Whether the search converged.
     """
-    loss = loss_at(potential, environment, targets, threads=threads)
-    state = SearchState(0, potential, loss, _FIRST_DAMPING)
+    examine = _Examiner(environment, targets, threads)
+    point = examine(potential)
+    state = SearchState(0, point.potential, point.loss, _FIRST_DAMPING)
     report(state)
     n_quiet = 0
     while state.iteration < max_iterations:
-        following = _step(state, environment, targets, threads)
+        following = _step(state, examine.model_at(point), examine)
         if following is None:
             return True
-        n_quiet = n_quiet + 1 if state.loss - following.loss <= tolerance * state.loss else 0
-        state = following
+        last, (state, point) = state, following
+        n_quiet = n_quiet + 1 if last.loss - state.loss <= tolerance * last.loss else 0
         report(state)
         if n_quiet == QUIET_STEPS:
             return True
@@ -99,28 +107,95 @@ def search_radial(
 
 
 def _step(
-    state: SearchState, environment: Environment, targets: Targets, threads: int
-) -> SearchState | None:
+    state: SearchState, model: _ReducedModel, examine: _Examiner
+) -> tuple[SearchState, _Point] | None:
     """Return the first trial that lowers the loss, raising lambda; None if none does."""
-    model = _reduce(
-        state.potential,
-        normal_equations(state.potential, environment, targets, threads=threads),
-    )
     damping, growth = state.damping, 2.0
     while damping < _LARGEST_DAMPING:
         step, predicted = model.solve(damping)
         if not predicted > 1e-15 * state.loss:
             return None
-        trial = state.potential.with_parameters(state.potential.parameters + step)
-        trial = solve_linear(trial, environment, targets, refinements=1, threads=threads)
-        loss = loss_at(trial, environment, targets, threads=threads)
-        if loss < state.loss:
-            gain = min((state.loss - loss) / predicted, 1.0)
+        point = examine(state.potential.with_parameters(state.potential.parameters + step))
+        if point.loss < state.loss:
+            gain = min((state.loss - point.loss) / predicted, 1.0)
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
-            return SearchState(state.iteration + 1, trial, loss, max(damping, _SMALLEST_DAMPING))
+            damping = max(damping, _SMALLEST_DAMPING)
+            return SearchState(state.iteration + 1, point.potential, point.loss, damping), point
         damping *= growth
         growth *= 2.0
     return None
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A trial with the best linear coefficients."""
+
+    potential: MomentTensorPotential
+    loss: float
+    gradient: Array
+    """J^T r, the penalty included."""
+    equations: NormalEquations | None
+    """Of all parameters, if they were summed and the linear coefficients predicted well."""
+
+
+class _Examiner:
+    """Solves for the linear coefficients of trials, and makes models around accepted ones."""
+
+    def __init__(self, environment: Environment, targets: Targets, threads: int) -> None:
+        self._environment, self._targets, self._threads = environment, targets, threads
+        self._predicts_well = False
+
+    def __call__(self, trial: MomentTensorPotential) -> _Point:
+        equations = self._sum(trial, with_radial=self._predicts_well)
+        n_linear = trial.n_parameters - trial.n_radial_parameters
+        linear = PositiveSystem(equations.matrix[-n_linear:, -n_linear:])
+        parameters = trial.parameters
+        parameters[-n_linear:] += linear.solve(equations.gradient[-n_linear:])
+        solved = trial.with_parameters(parameters)
+        loss, gradient = loss_and_gradient(
+            solved, self._environment, self._targets, threads=self._threads
+        )
+        was_whole = self._predicts_well
+        self._predicts_well = equations.loss < _WELL_PREDICTED * loss
+        is_usable = was_whole and self._predicts_well
+        return _Point(solved, loss, -0.5 * gradient, equations if is_usable else None)
+
+    def model_at(self, point: _Point) -> _ReducedModel:
+        equations = point.equations or self._sum(point.potential, with_radial=True)
+        return _reduce(point.potential, equations.matrix, point.gradient)
+
+    def _sum(self, potential: MomentTensorPotential, *, with_radial: bool) -> NormalEquations:
+        return normal_equations(
+            potential,
+            self._environment,
+            self._targets,
+            with_radial=with_radial,
+            threads=self._threads,
+        )
+
+
+def _reduce(potential: MomentTensorPotential, matrix: Array, gradient: Array) -> _ReducedModel:
+    """Add the penalty, which the gradient has, to J^T J and eliminate the linear coefficients."""
+    n_radial = potential.n_radial_parameters
+    free = np.flatnonzero(np.diag(matrix)[:n_radial] > 0.0)
+    # the penalty does not move coefficients of pairs that no label knows
+    jacobian = penalty_residuals(potential)[1][:, free]
+    linear = PositiveSystem(matrix[n_radial:, n_radial:])
+    mixed = matrix[n_radial:, free]
+    response = linear.solve(mixed)
+    offset = linear.solve(gradient[n_radial:])
+    reduced = matrix[np.ix_(free, free)] - mixed.T @ response
+    reduced = 0.5 * (reduced + reduced.T) + jacobian.T @ jacobian
+    diagonal = np.diag(reduced)
+    return _ReducedModel(
+        matrix=reduced,
+        gradient=gradient[free] - mixed.T @ offset,
+        diagonal=np.maximum(diagonal, _LEAST_DIAGONAL * diagonal.max(initial=math.ulp(0.0))),
+        free=free,
+        response=response,
+        offset=offset,
+        n_radial=n_radial,
+    )
 
 
 @dataclass(frozen=True)
@@ -147,29 +222,3 @@ class _ReducedModel:
         step[self.free] = radial
         step[self.n_radial :] = self.offset - self.response @ radial
         return step, predicted
-
-
-def _reduce(potential: MomentTensorPotential, equations: NormalEquations) -> _ReducedModel:
-    """Add the penalty and eliminate the linear coefficients."""
-    n_radial = potential.n_radial_parameters
-    matrix, gradient = equations.matrix, equations.gradient
-    free = np.flatnonzero(np.diag(matrix)[:n_radial] > 0.0)
-    residuals, jacobian = penalty_residuals(potential)
-    # the penalty does not move coefficients of pairs that no label knows
-    jacobian = jacobian[:, free]
-    linear = PositiveSystem(matrix[n_radial:, n_radial:])
-    mixed = matrix[n_radial:, free]
-    response = linear.solve(mixed)
-    offset = linear.solve(gradient[n_radial:])
-    reduced = matrix[np.ix_(free, free)] - mixed.T @ response
-    reduced = 0.5 * (reduced + reduced.T) + jacobian.T @ jacobian
-    diagonal = np.diag(reduced)
-    return _ReducedModel(
-        matrix=reduced,
-        gradient=gradient[free] - mixed.T @ offset - jacobian.T @ residuals,
-        diagonal=np.maximum(diagonal, _LEAST_DIAGONAL * diagonal.max(initial=math.ulp(0.0))),
-        free=free,
-        response=response,
-        offset=offset,
-        n_radial=n_radial,
-    )

@@ -46,6 +46,11 @@ class Restraints:
         """Return what the pull adds to the loss."""
         return float(np.sum(self.strength * (parameters - self.centre) ** 2))
 
+    def gradient(self, gradient: Array, parameters: Array) -> Array:
+        """Return the gradient of a loss with that of the pull, zero for frozen parameters."""
+        pulled = gradient + 2.0 * self.strength * (parameters - self.centre)
+        return np.where(self.frozen, 0.0, pulled)
+
     def hold(self, matrix: Array, gradient: Array, parameters: Array) -> tuple[Array, Array]:
         """Return normal equations with the pull added and without the frozen parameters.
 

@@ -79,7 +79,9 @@ def loss_gradient(
     strains = np.zeros((len(types), 6))
     if stress_residual is not None:
         strains = np.repeat(_strain_directions(configurations, stress_residual), n_of, axis=0)
-    return _sum_blocks(potential, types, neighbors, (residuals, displacements, strains), threads)
+    return site_gradient(
+        potential, types, neighbors, (residuals, displacements, strains), threads=threads
+    )
 
 
 def _strain_directions(configurations: Configurations, stress_residual: Array) -> Array:
@@ -91,13 +93,30 @@ def _strain_directions(configurations: Configurations, stress_residual: Array) -
     return directions
 
 
-def _sum_blocks(
+def site_gradient(
     potential: MomentTensorPotential,
     types: Array,
     neighbors: NeighborList,
     residuals: tuple[Array, Array, Array],
-    threads: int,
+    *,
+    threads: int = 1,
 ) -> Array:
+    """Return dL/d(parameters) of a loss of site energies and of their derivatives.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Where the gradient is taken.
+    types : (n_atoms,) int32
+        Types in the order of the potential's species.
+    neighbors : NeighborList
+        Pairs within the cutoff.
+    residuals : (n_atoms,), (n_atoms, 3), (n_atoms, 6) float64
+        dL/dV_i; dL/dF_i; a symmetric strain xx yy zz yz xz xy for each site, whose product with
+        dV_i/dstrain (nine components) is the part of the strain derivatives in dL.
+    threads : int
+        The numbers are the same, bit for bit, for any number of threads.
+    """
     tables = contraction_tables(potential.basis)
     blocks = blocks_of_species(types, potential.n_species)
     chunks = split_blocks(len(blocks))

@@ -41,6 +41,26 @@ class Environment:
     types: Array
     neighbors: NeighborList
 
+    def every_nth(self, step: int) -> Environment:
+        """Return every so many-th configuration, from the first on."""
+        chosen = np.arange(0, len(self.offsets) - 1, step)
+        n_atoms = np.diff(self.offsets)
+        is_kept = np.zeros(len(n_atoms), dtype=bool)
+        is_kept[chosen] = True
+        atoms = np.flatnonzero(np.repeat(is_kept, n_atoms))
+        place = np.zeros(len(self.types), dtype=np.int32)
+        place[atoms] = np.arange(len(atoms))
+        n_pairs = np.diff(self.neighbors.first)
+        pairs = np.flatnonzero(np.repeat(np.repeat(is_kept, n_atoms), n_pairs))
+        neighbors = NeighborList(
+            np.concatenate([[0], np.cumsum(n_pairs[atoms])]),
+            place[self.neighbors.neighbor[pairs]],
+            self.neighbors.vectors[pairs],
+            self.neighbors.shifts[pairs],
+        )
+        offsets = np.concatenate([[0], np.cumsum(n_atoms[chosen])])
+        return Environment(offsets, self.types[atoms], neighbors)
+
     def blocks(self, atoms_per_block: int = ATOMS_PER_BLOCK) -> list[tuple[int, int]]:
         """Return first and end configuration of blocks of at most so many atoms, one at least."""
         blocks, start = [], 0

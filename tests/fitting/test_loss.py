@@ -9,15 +9,18 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.loss import (
     LossWeights,
     loss,
+    loss_at,
     make_targets,
     penalty,
     penalty_residuals,
 )
+from aiida_alpot.fitting.loss_gradient import loss_and_gradient
 from aiida_alpot.fitting.normal_equations import normal_equations
+from aiida_alpot.fitting.restraints import make_restraints
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.jacobian import make_environment
 
-from .data import emt_set, random_potential, rattled_cells
+from .data import emt_set, labelled_by, random_potential, rattled_cells
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +68,9 @@ def test_the_gradient_is_the_derivative_of_the_loss(species):
     cells = cells.replace(energy=labels.energy, forces=labels.forces, stress=labels.stress)
     potential = random_potential(8, species)
     environment, weights = make_environment(potential, cells), LossWeights(1.0, 0.1, 0.01)
-    equations = normal_equations(potential, environment, make_targets(cells, weights))
-    residuals, jacobian = penalty_residuals(potential)
-    gradient = -2.0 * equations.gradient
-    gradient[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
-    assert equations.loss + penalty(potential) == pytest.approx(
-        loss(potential, cells, weights), rel=1e-12
-    )
+    targets = make_targets(cells, weights, make_restraints(random_potential(8, species), pull=0.1))
+    value, gradient = loss_and_gradient(potential, environment, targets)
+    assert value == pytest.approx(loss_at(potential, environment, targets), rel=1e-14)
     rng = np.random.default_rng(0)
     for _ in range(6):
         direction = rng.standard_normal(potential.n_parameters)
@@ -79,10 +78,46 @@ def test_the_gradient_is_the_derivative_of_the_loss(species):
 
         def along(distance, direction=direction):
             moved = potential.parameters + distance * direction
-            return loss(potential.with_parameters(moved), cells, weights)
+            return loss_at(potential.with_parameters(moved), environment, targets)
 
         difference = 8 * (along(step) - along(-step)) - along(2 * step) + along(-2 * step)
         assert gradient @ direction == pytest.approx(difference / (12 * step), rel=1e-6)
+
+
+@pytest.mark.parametrize("species", [["Cu"], ["Au", "Cu"]])
+def test_normal_equations_hold_loss_and_gradient(species):
+    truth = random_potential(8, species, seed=9)
+    cells = labelled_by(truth, rattled_cells(2, seed=4, species=species))
+    potential = random_potential(8, species)
+    environment, targets = make_environment(potential, cells), make_targets(cells, LossWeights())
+    equations = normal_equations(potential, environment, targets)
+    residuals, jacobian = penalty_residuals(potential)
+    found = -2.0 * equations.gradient
+    found[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
+    value, gradient = loss_and_gradient(potential, environment, targets)
+    assert equations.loss + penalty(potential) == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(found, gradient, rtol=1e-8, atol=1e-10 * np.abs(gradient).max())
+
+
+def test_frozen_parameters_have_no_gradient(training):
+    potential = random_potential(8)
+    frozen = np.arange(potential.n_parameters) % 3 == 0
+    targets = make_targets(training, LossWeights(), make_restraints(potential, frozen=frozen))
+    environment = make_environment(potential, training)
+    _, gradient = loss_and_gradient(potential, environment, targets)
+    assert (gradient[frozen] == 0.0).all()
+    assert (gradient[~frozen] != 0.0).all()
+
+
+def test_a_loss_that_overflows_has_no_gradient(training):
+    potential = random_potential(8)
+    huge = potential.with_parameters(1e200 * potential.parameters)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, gradient = loss_and_gradient(
+            huge, make_environment(huge, training), make_targets(training, LossWeights())
+        )
+    assert value == np.inf
+    assert (gradient == 0.0).all()
 
 
 def test_the_penalty_vanishes_for_orthonormal_radial_functions():

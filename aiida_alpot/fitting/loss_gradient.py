@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The loss of a fit and its gradient, in one evaluation and one reverse pass.
+
+The cost does not depend on the number of parameters, and nothing is stored that grows with it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aiida_alpot.fitting.loss import Targets, penalty_residuals, predict_sites
+from aiida_alpot.mtp.gradient import site_gradient
+from aiida_alpot.mtp.jacobian import Environment
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+Array = np.ndarray
+
+
+def loss_and_gradient(
+    potential: MomentTensorPotential,
+    environment: Environment,
+    targets: Targets,
+    *,
+    threads: int = 1,
+) -> tuple[float, Array]:
+    """Return the loss, as :func:`~aiida_alpot.fitting.loss.loss_at`, and its gradient.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Where both are taken.
+    environment, targets
+        Configurations and labels, and what holds the parameters.
+    threads : int
+        The numbers are the same, bit for bit, for any number of threads.
+
+    Returns
+    -------
+    float, (n_parameters,) float64
+        The gradient is zero for parameters that are frozen; where the loss is infinite it is all
+        zeros.
+    """
+    predicted = predict_sites(potential, environment, threads=threads)
+    energy = (predicted.energies - targets.energy) * targets.energy_scale
+    strain = (predicted.strains - targets.strain) * targets.strain_scale
+    forces = (predicted.forces - targets.forces) * targets.force_scale
+    loss = float((energy**2).sum() + (strain**2).sum() + (forces**2).sum())
+    if not math.isfinite(loss):
+        return math.inf, np.zeros(potential.n_parameters)
+    counts = np.diff(environment.offsets)
+    direction = 2.0 * strain * targets.strain_scale
+    direction[:, 3:] /= 2.0  # one number stands for two components of the strain
+    gradient = site_gradient(
+        potential,
+        environment.types,
+        environment.neighbors,
+        (
+            np.repeat(2.0 * energy * targets.energy_scale, counts),
+            2.0 * forces * targets.force_scale,
+            np.repeat(direction, counts, axis=0),
+        ),
+        threads=threads,
+    )
+    residuals, jacobian = penalty_residuals(potential)
+    loss += float(residuals @ residuals)
+    gradient[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
+    if targets.restraints is not None:
+        parameters = potential.parameters
+        loss += targets.restraints.loss(parameters)
+        gradient = targets.restraints.gradient(gradient, parameters)
+    return loss, gradient

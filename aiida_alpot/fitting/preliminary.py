@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Where a search in a large training set begins: the best of short searches in a part of it.
+
+A set has many more labels than a potential has parameters, so that every so many-th configuration
+tells almost as much about the radial functions at a fraction of the cost. Searches from different
+radial functions end in different minima, some of them poor, and most of the difference shows after
+a few steps: each start is searched from in the part, and the one with the lowest loss there goes on
+with the whole set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from aiida_alpot.fitting.linear import solve_linear
+from aiida_alpot.fitting.loss import Targets
+from aiida_alpot.fitting.nonlinear import SearchState, search_radial
+from aiida_alpot.mtp.jacobian import Environment
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+LABELS_PER_PARAMETER = 25
+"""A part holds at least so many labels for each parameter."""
+MOST_STEPS = 30
+TOLERANCE = 5e-3
+
+
+def part_step(n_labels: int, n_parameters: int, n_configurations: int) -> int:
+    """Return n such that every n-th configuration makes the part; one if the set is not large."""
+    step = n_labels // (LABELS_PER_PARAMETER * n_parameters)
+    return max(1, min(step, n_configurations // 8))
+
+
+def choose_start(
+    starts: Iterable[MomentTensorPotential],
+    environment: Environment,
+    targets: Targets,
+    *,
+    step: int,
+    keep: Callable[[MomentTensorPotential], None],
+    threads: int = 1,
+) -> MomentTensorPotential:
+    """Return the potential with the lowest loss on every ``step``-th configuration.
+
+    Parameters
+    ----------
+    starts : iterable of MomentTensorPotential
+        Untrained ones.
+    environment, targets
+        Of the whole set.
+    step : int
+        Of :func:`part_step`.
+    keep : callable
+        Is given the best potential so far after every step, for a search that is interrupted.
+    threads : int
+        The result does not depend on it.
+    """
+    part = environment.every_nth(step)
+    labels = targets.every_nth(step, environment.offsets)
+    best: SearchState | None = None
+
+    def report(state: SearchState) -> None:
+        nonlocal best
+        if best is None or state.loss < best.loss:
+            best = state
+            keep(state.potential)
+
+    for start in starts:
+        point = solve_linear(start, part, labels, refinements=1, threads=threads)
+        search_radial(
+            point,
+            part,
+            labels,
+            max_iterations=MOST_STEPS,
+            tolerance=TOLERANCE,
+            report=report,
+            threads=threads,
+        )
+    assert best is not None
+    return best.potential

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Searches in a part of a large training set."""
+
+import numpy as np
+import pytest
+
+from aiida_alpot.fitting.fit import fit_potential, start_potential
+from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
+from aiida_alpot.fitting.preliminary import choose_start, part_step
+from aiida_alpot.mtp.jacobian import make_environment
+
+from .data import emt_set, random_potential
+
+
+@pytest.fixture(scope="module")
+def large():
+    return emt_set(400, seed=1)
+
+
+def test_a_part_has_the_loss_of_its_configurations():
+    training, potential = emt_set(7, seed=1), random_potential(8)
+    environment = make_environment(potential, training)
+    targets = make_targets(training, LossWeights())
+    part = training.select([0, 3, 6])
+    found = loss_at(potential, environment.every_nth(3), targets.every_nth(3, environment.offsets))
+    expected = loss_at(
+        potential, make_environment(potential, part), make_targets(part, LossWeights())
+    )
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("n_labels", "n_configurations", "step"),
+    [(100, 100, 1), (20_000, 200, 8), (20_000, 40, 5), (20_000, 6, 1)],
+)
+def test_a_part_keeps_labels_enough_for_every_parameter(n_labels, n_configurations, step):
+    assert part_step(n_labels, 100, n_configurations) == step
+
+
+def test_the_best_start_in_a_part_goes_on(large):
+    starts = [start_potential(large, level=6, cutoff=4.5, seed=seed) for seed in range(3)]
+    environment = make_environment(starts[0], large)
+    targets = make_targets(large, LossWeights())
+
+    def lowest(some):
+        kept = []
+        found = choose_start(iter(some), environment, targets, step=20, keep=kept.append)
+        assert kept[-1] is found
+        part, labels = environment.every_nth(20), targets.every_nth(20, environment.offsets)
+        return loss_at(found, part, labels)
+
+    alone = [lowest([start]) for start in starts]
+    assert lowest(starts) == min(alone)
+
+
+def test_a_search_that_begins_in_a_part_ends_in_the_whole_set(large):
+    initial = start_potential(large, level=4, cutoff=4.5)
+    assert part_step(400 * 19, initial.n_parameters, 400) > 1
+    result = fit_potential(large, initial=initial, n_starts=2)
+    assert result.converged
+    assert result.loss == result.loss_history[-1]
+    assert result.n_iterations == len(result.loss_history) - 1
+    targets = make_targets(large, LossWeights())
+    assert result.loss == pytest.approx(
+        loss_at(result.potential, make_environment(initial, large), targets), rel=1e-13
+    )
+    again = fit_potential(large, initial=initial, n_starts=2, threads=2)
+    assert np.array_equal(again.potential.parameters, result.potential.parameters)
+
+
+def test_a_trained_potential_goes_on_in_the_whole_set_at_once(large):
+    trained = random_potential(4)
+    result = fit_potential(large, initial=trained, max_iterations=1)
+    seen = []
+    fit_potential(large, initial=trained, max_iterations=1, progress=seen.append)
+    assert [state.iteration for state in seen] == [0, 1]
+    assert result.loss_history[0] <= loss_at(
+        trained, make_environment(trained, large), make_targets(large, LossWeights())
+    )
