@@ -27,6 +27,7 @@ from aiida_alpot.fitting.training import train_potential
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in, parse_request
 from aiida_alpot.jobs.training import describe_training, training_settings, write_committee
+from aiida_alpot.mtp.compression import find_hollows
 from aiida_alpot.mtp.mlip_files import read_potential, write_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.repulsion import core_of_training
@@ -264,7 +265,7 @@ def _describe(
         "message": fit.message,
         "n_parameters": fit.potential.n_parameters,
         "min_distance": fit.potential.min_distance,
-        "zbl": _describe_core(fit.potential),
+        "zbl": _describe_core(fit.potential, training),
         "smallest_distance": smallest_distance(training, fit.potential.cutoff),
         "errors": {
             "training": errors_on(training),
@@ -273,12 +274,22 @@ def _describe(
     }
 
 
-def _describe_core(potential: MomentTensorPotential) -> dict[str, Any] | None:
+def _describe_core(
+    potential: MomentTensorPotential, training: Configurations
+) -> dict[str, Any] | None:
+    """Return the radii by pair, and where two atoms of the training set would stick together."""
     core = potential.core
     if core is None:
         return None
     radii = {f"{pair.first}-{pair.second}": [pair.inner, pair.outer] for pair in core.pairs}
-    return {"radii": radii, "overlay": not core.fades}
+    hollows = {
+        f"{hollow.pair.first}-{hollow.pair.second}": {
+            "distance": hollow.distance,
+            "depth_eV": hollow.depth,
+        }
+        for hollow in find_hollows(potential, training)
+    }
+    return {"radii": radii, "overlay": not core.fades, "hollows": hollows}
 
 
 class _Printer:

@@ -221,5 +221,12 @@ def _tell(result: dict[str, Any], test: dict[str, Any] | None, output: Path) -> 
     if result["zbl"] is not None:
         for pair, (inner, outer) in result["zbl"]["radii"].items():
             click.echo(f"ZBL core of {pair}: from {outer:.3f} to {inner:.3f} A")
+        for pair, hollow in result["zbl"]["hollows"].items():
+            click.echo(
+                f"warning: {pair} of the training set, pushed together, gain "
+                f"{hollow['depth_eV']:.2f} eV at {hollow['distance']:.2f} A, where colliding atoms "
+                "could stick; try other radii",
+                err=True,
+            )
         click.echo("other codes read the file without the core (see docs/short-range.md)")
     click.echo(f"written to {output}")
