@@ -21,6 +21,7 @@ import numpy as np
 
 from aiida_alpot.array_files import ArrayFile
 from aiida_alpot.errors import ActiveSetError
+from aiida_alpot.mtp.core_words import core_as_words
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -185,5 +186,5 @@ def potential_hash(potential: MomentTensorPotential) -> str:
         digest.update(np.ascontiguousarray(part, dtype=dtype).tobytes())
     digest.update(" ".join(potential.species).encode())
     if potential.core is not None:
-        digest.update(potential.core.as_text(potential.species).encode())
+        digest.update(core_as_words(potential.core, potential.species).encode())
     return digest.hexdigest()

@@ -17,10 +17,10 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from aiida_alpot.errors import InputFileError, SpeciesError
+from aiida_alpot.mtp.core_words import core_as_words, core_from_words, split_core
 from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.selection_state import split_content
-from aiida_alpot.mtp.zbl import core_from_words, split_core
 from aiida_alpot.whole_files import read_content, write_text
 
 Array = np.ndarray
@@ -132,7 +132,7 @@ def dump_potential(potential: MomentTensorPotential) -> str:
     name = " ".join(potential.name.replace("=", " ").split())
     tag = " ".join(potential.species)
     if potential.core is not None:
-        tag += f" {potential.core.as_text(potential.species)}"
+        tag += f" {core_as_words(potential.core, potential.species)}"
     lines = [
         "MTP",
         f"version = {_WRITTEN_VERSION}",

@@ -21,14 +21,14 @@ radial functions stay as they are: what other codes compute that add a pair pote
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
-from aiida_alpot.errors import InputFileError, SettingError
+from aiida_alpot.errors import SettingError
 
 Array = np.ndarray
 COULOMB = 14.399645
@@ -38,7 +38,6 @@ SCREENING_WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
 SCREENING_RATES = (3.19980, 0.94229, 0.40290, 0.20162)
 INNER_SHARE, OUTER_SHARE = 0.65, 0.95
 """Default radii of a pair in units of its smallest distance in the training data."""
-_WORD, _OVERLAY_WORD = "zbl", "zbl-overlay"
 
 
 @dataclass(frozen=True)
@@ -130,13 +129,6 @@ class ZblCore:
         """Return the largest outer radius among ``species``, Angstrom."""
         return float(self.radii(species)[..., 1].max(initial=0.0))
 
-    def as_text(self, species: Sequence[str]) -> str:
-        """Return the words that record the core in a file, see :func:`core_from_words`."""
-        words = [_WORD if self.fades else _OVERLAY_WORD]
-        for pair in self.completed(species).pairs:
-            words += [f"{pair.first}-{pair.second}", repr(pair.inner), repr(pair.outer)]
-        return " ".join(words)
-
 
 def screened_repulsion(first: str, second: str, distance: Array) -> Array:
     """Return V(r) of two bare species, eV, without the switch.
@@ -156,6 +148,26 @@ def screened_repulsion(first: str, second: str, distance: Array) -> Array:
     )
     energy: Array = COULOMB * z1 * z2 / np.asarray(distance) * screening
     return energy
+
+
+def switched_repulsion(pair: CorePair, distance: Array) -> tuple[Array, Array]:
+    """Return V (1 - s) of a pair in eV and its derivative in eV/A; zero beyond the outer radius.
+
+    What :func:`aiida_alpot.mtp.kernels.zbl.add_repulsion` computes, for tables and checks.
+    """
+    r = np.asarray(distance, dtype=np.float64)
+    z1, z2 = atomic_numbers[pair.first], atomic_numbers[pair.second]
+    inverse = 1.0 / screening_length(z1, z2)
+    weights, rates = np.array(SCREENING_WEIGHTS), np.array(SCREENING_RATES)
+    parts = weights * np.exp(-rates * (r[..., None] * inverse))
+    bare = COULOMB * z1 * z2 / r
+    value = bare * parts.sum(axis=-1)
+    slope = -bare * (parts.sum(axis=-1) / r + inverse * (parts @ rates))
+    width = pair.outer - pair.inner
+    t = np.clip((r - pair.inner) / width, 0.0, 1.0)
+    kept = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2)
+    kept_slope = -30.0 * (t * (1.0 - t)) ** 2 / width
+    return value * kept, slope * kept + value * kept_slope
 
 
 def screening_length(z1: int, z2: int) -> float:
@@ -229,48 +241,3 @@ def core_from_distances(
         if (distance := smallest.get(frozenset(pair))) is not None
     ]
     return ZblCore(tuple(known), fades).completed(species)
-
-
-def split_core(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split the words of a ``potential_tag`` into the species and those of the core."""
-    for index, word in enumerate(words):
-        if word in (_WORD, _OVERLAY_WORD):
-            return list(words[:index]), list(words[index:])
-    return list(words), []
-
-
-def core_from_words(words: Sequence[str], species: Sequence[str], source: str) -> ZblCore | None:
-    """Read a core: ``zbl Cu-Cu 1.2 1.9 Cu-Zr 1.3 2.1 ...``, with ``zbl-overlay`` for an overlay.
-
-    Raises
-    ------
-    InputFileError
-        If the words are garbled or a pair of ``species`` is missing.
-    """
-    if not words:
-        return None
-    try:
-        pairs = tuple(_read_pairs(words[1:]))
-        core = ZblCore(pairs, fades=words[0] == _WORD)
-    except (ValueError, SettingError) as error:
-        raise InputFileError(
-            f"{source}: the ZBL core in 'potential_tag' is garbled ({error}). The file is "
-            "truncated or damaged: copy or write it again."
-        ) from error
-    named = {frozenset((pair.first, pair.second)) for pair in pairs}
-    for first, second in combinations_with_replacement(species, 2):
-        if frozenset((first, second)) not in named:
-            raise InputFileError(
-                f"{source}: the ZBL core in 'potential_tag' lacks the pair {first}-{second}. The "
-                "file is truncated or damaged: copy or write it again."
-            )
-    return core
-
-
-def _read_pairs(words: Sequence[str]) -> Iterator[CorePair]:
-    names: Iterable[str] = words[::3]
-    for name, inner, outer in zip(names, words[1::3], words[2::3], strict=True):
-        first, second = name.split("-")
-        if first not in atomic_numbers or second not in atomic_numbers:
-            raise ValueError(f"{name!r} is no pair of species")
-        yield CorePair(first, second, float(inner), float(outer))

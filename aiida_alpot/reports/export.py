@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.errors import InputFileError
 from aiida_alpot.jobs.requests import to_plain_json
+from aiida_alpot.mtp.pair_tables import dump_pair_tables, pair_commands
 from aiida_alpot.mtp.structure_files import write_configurations
 from aiida_alpot.reports.provenance import (
     potential_of_campaign,
@@ -48,6 +49,7 @@ Python:
     from aiida_alpot.mtp import MTP
     atoms.calc = MTP("potential.mtp", active_set="active_set.npz")
 """
+TABLE_FILE = "zbl.table"
 NOTE_ON_CORE = """
 The potential has a ZBL core, which does not travel: MLIP, LAMMPS and motep read potential.mtp
 without it. Their results are those of Python as long as no pair is nearer than its outer radius
@@ -55,8 +57,10 @@ without it. Their results are those of Python as long as no pair is nearer than 
 """
 NOTE_ON_OVERLAY = """
 The potential has a ZBL core, which does not travel: MLIP, LAMMPS and motep read potential.mtp
-without it. Add it there as a pair potential, V(r) of ZBL switched off between two radii
-({radii}), for example by pair_style hybrid/overlay.
+without it. It is an overlay, V(r) of ZBL switched off between two radii ({radii}), which LAMMPS
+can add from the tables in zbl.table:
+
+{commands}
 """
 
 
@@ -86,6 +90,9 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
         "provenance.json": _provenance(node, potential),
         "README.txt": _note(node, potential),
     }
+    core = potential.get_potential().core
+    if core is not None and not core.fades:
+        files[TABLE_FILE] = dump_pair_tables(potential.get_potential())
     text = node.base.extras.get("alpot_campaign", {}).get("text")
     if text:
         files["campaign.yaml"] = text
@@ -155,7 +162,8 @@ def note_on_core(potential: MomentTensorPotential) -> str:
     radii = ", ".join(
         f"{one.first}-{one.second} {one.inner:.3f} to {one.outer:.3f} A" for one in core.pairs
     )
-    return NOTE_ON_OVERLAY.format(radii=radii)
+    commands = "\n".join(f"    {line}" for line in pair_commands(potential, TABLE_FILE))
+    return NOTE_ON_OVERLAY.format(radii=radii, commands=commands)
 
 
 def _provenance(node: Any, potential: Any) -> str:

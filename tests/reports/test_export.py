@@ -24,7 +24,7 @@ def test_the_note_says_that_a_core_does_not_travel_and_where_it_ends():
     assert "W-W 1.900 A, W-H 1.400 A, H-H 0.700 A" in note
     overlay = note_on_core(potential(ZblCore(PAIRS, fades=False)))
     assert "does not travel" in overlay
-    assert "hybrid/overlay" in overlay
+    assert "    pair_coeff 1 2 table zbl.table ZBL_W_H 1.4\n" in overlay
     assert "W-H 0.900 to 1.400 A" in overlay
 
 
