@@ -355,9 +355,9 @@ class FitSection(Section):
     )
     robust: float | None = key(
         None,
-        "Labels with errors above so many times the median lose influence, so that one absurd "
-        "label does no harm; all count in full if absent.",
-        "numbers above 1, such as 20, or nothing",
+        "Labels with errors above so many times what nine labels of ten stay below lose influence, "
+        "so that one absurd label does no harm; all count in full if absent.",
+        "numbers above 1, such as 5, or nothing",
         gt=1,
         allow_inf_nan=False,
     )

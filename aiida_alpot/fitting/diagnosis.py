@@ -18,8 +18,8 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.hull import compositions_of
-from aiida_alpot.fitting.outliers import Outlier
-from aiida_alpot.fitting.weighting import matches
+from aiida_alpot.fitting.outliers import HUGE_FORCE, Outlier
+from aiida_alpot.fitting.weighting import largest_forces, matches
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
@@ -118,6 +118,27 @@ def warn_about_rank(
             f"the {n_labels} labels determine {rank} of the {wanted} independent directions of the "
             "parameters; along the others the potential is what the start and the regularisation "
             "make it. Add different structures, or take a lower level",
+        )
+    ]
+
+
+def warn_about_huge_forces(
+    configurations: Configurations, outliers: Sequence[Outlier]
+) -> list[FitWarning]:
+    """Return a warning about huge forces that are not named as outliers."""
+    named = {outlier.configuration for outlier in outliers}
+    largest = largest_forces(configurations)
+    huge = [i for i in np.flatnonzero(largest > HUGE_FORCE).tolist() if i not in named]
+    if not huge:
+        return []
+    worst = max(huge, key=lambda index: largest[index])
+    return [
+        FitWarning(
+            "huge_forces",
+            f"{_count(len(huge), 'configuration')} with forces above {HUGE_FORCE:g} eV/A, up to "
+            f"{largest[worst]:.4g} in {configurations.describe(worst)}, which dominate the loss; "
+            "force_limit lets them count less, relative_force_eps counts relative errors",
+            tuple(str(configurations.identifier[index]) for index in huge),
         )
     ]
 

@@ -5,6 +5,10 @@ A deviation is the length of the weighted residual of one label: the energy or t
 of a configuration, the force on an atom. The weights of the loss make deviations of one kind
 comparable; the weight of the configuration is taken out, so that one that counts little is judged
 like the others.
+
+What is usual for a kind is the deviation that nine labels of ten do not exceed: a few absurd labels
+do not move it, and sets of calm and of violent structures in one are judged by the violent ones.
+Forces that are zero by symmetry, on which every potential agrees, do not enter it.
 """
 
 from __future__ import annotations
@@ -15,9 +19,11 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.loss import LossWeights, make_targets
-from aiida_alpot.fitting.metrics import Predictions
+from aiida_alpot.fitting.metrics import SMALLEST_FORCE, Predictions
 
 Array = np.ndarray
+USUAL_SHARE = 0.9
+"""Share of the labels whose deviations count as usual."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,16 @@ class Deviations:
         Of configurations.
     forces : (n_atoms,) float64
         Of atoms.
+    usual_energy, usual_strain, usual_forces : float
+        What is usual for each kind, zero where there is no label.
     """
 
     energy: Array
     strain: Array
     forces: Array
+    usual_energy: float
+    usual_strain: float
+    usual_forces: float
 
 
 def deviations(
@@ -53,17 +64,18 @@ def deviations(
     """
     targets = make_targets(configurations.replace(weight=np.ones(len(configurations))), weights)
     strain = prediction.stress * configurations.volumes[:, None]
-    return Deviations(
-        _length((prediction.energy - targets.energy)[:, None], targets.energy_scale[:, None]),
-        _length(np.nan_to_num(strain) - targets.strain, targets.strain_scale),
-        _length(prediction.forces - targets.forces, targets.force_scale),
-    )
+    energy = _length((prediction.energy - targets.energy)[:, None], targets.energy_scale[:, None])
+    strain = _length(np.nan_to_num(strain) - targets.strain, targets.strain_scale)
+    forces = _length(prediction.forces - targets.forces, targets.force_scale)
+    has_size = np.linalg.norm(targets.forces, axis=1) > SMALLEST_FORCE
+    of_size = forces[has_size] if np.isfinite(forces[has_size]).any() else forces
+    return Deviations(energy, strain, forces, usual(energy), usual(strain), usual(of_size))
 
 
-def typical(values: Array) -> float:
-    """Return the median of the deviations that are there, zero if there is none."""
+def usual(values: Array) -> float:
+    """Return what nine of ten values do not exceed, zero if there is none; never the largest."""
     known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else 0.0
+    return float(np.quantile(known, USUAL_SHARE, method="lower")) if len(known) else 0.0
 
 
 def _length(residuals: Array, scales: Array) -> Array:

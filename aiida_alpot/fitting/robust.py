@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 r"""Fits in which single absurd labels do not count.
 
-The square of a deviation t, in units of the median of its kind, is replaced by ::
+The square of a deviation t, in units of what is usual for its kind, is replaced by ::
 
     rho(t) = t^2                       t <= k
     rho(t) = k^2 (1 + 2 ln(t / k))     t > k
@@ -27,7 +27,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.fit import FitResult
 from aiida_alpot.fitting.loss import Targets
 from aiida_alpot.fitting.outliers import Outlier
-from aiida_alpot.fitting.residuals import Deviations, typical
+from aiida_alpot.fitting.residuals import Deviations
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -93,12 +93,16 @@ def without_suspicious(
 def robust_weights(found: Deviations, threshold: float) -> LabelWeights:
     """Return u of the module for deviations of a potential from its labels."""
 
-    def weigh(values: Array) -> Array:
-        limit = threshold * typical(values)
+    def weigh(values: Array, usual: float) -> Array:
+        limit = threshold * usual
         ratio = limit / np.maximum(values, limit) if limit > 0.0 else np.ones(len(values))
         return np.where(np.isfinite(values), ratio**2, 1.0)
 
-    return LabelWeights(weigh(found.energy), weigh(found.strain), weigh(found.forces))
+    return LabelWeights(
+        weigh(found.energy, found.usual_energy),
+        weigh(found.strain, found.usual_strain),
+        weigh(found.forces, found.usual_forces),
+    )
 
 
 def fit_robustly(
@@ -122,7 +126,7 @@ def fit_robustly(
     first : LabelWeights
         Factors of the first fit.
     threshold : float
-        k of the module, in units of the median deviation.
+        k of the module, in units of what is usual.
 
     Returns
     -------
@@ -154,6 +158,6 @@ def check_threshold(threshold: float) -> None:
     """Raise SettingError unless a threshold of robust fits is a number above 1."""
     if not (np.isfinite(threshold) and threshold > 1.0):
         raise SettingError(
-            f"The threshold of the robust loss is {threshold}; give a number > 1, such as 20 times "
-            "the median error."
+            f"The threshold of the robust loss is {threshold}; give a number > 1, such as 5 times "
+            "the usual error."
         )

@@ -27,6 +27,7 @@ from aiida_alpot.fitting.committee import (
 from aiida_alpot.fitting.diagnosis import (
     FitWarning,
     warn_about_data,
+    warn_about_huge_forces,
     warn_about_outliers,
     warn_about_patterns,
     warn_about_rank,
@@ -40,7 +41,12 @@ from aiida_alpot.fitting.fit import (
 )
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.normal_equations import normal_equations
-from aiida_alpot.fitting.outliers import Outlier, find_outliers, suspicious_labels
+from aiida_alpot.fitting.outliers import (
+    Outlier,
+    find_outliers,
+    has_close_pairs,
+    suspicious_labels,
+)
 from aiida_alpot.fitting.references import atomic_references, shift_constants, subtract_references
 from aiida_alpot.fitting.residuals import Deviations, deviations
 from aiida_alpot.fitting.restraints import Restraints, make_restraints
@@ -80,7 +86,7 @@ class TrainingSettings:
     pulled : tuple of str or None
         Blocks that are pulled; all if None.
     robust : float or None
-        Errors above so many times the median lose influence; ordinary least squares if None.
+        Errors above so many times what is usual lose influence; ordinary least squares if None.
     committee : CommitteeSettings or None
         Further potentials, whose disagreement is an uncertainty.
     seed, n_starts, max_iterations, tolerance, threads
@@ -167,27 +173,47 @@ def train_potential(
         check_threshold(settings.robust)
     check_geometry(training)
     check_labels(training)
-    kept = _weighed(training, settings.weighting)
+    data = _weigh(_look_at(training, initial), initial, settings.weighting)
     references = None
     if settings.atomic_energies is not None:
-        references = atomic_references(kept, settings.atomic_energies, cutoff=initial.cutoff)
-    trained = _Trainer(kept, initial, references, settings, progress).train()
+        references = atomic_references(
+            data.configurations, settings.atomic_energies, cutoff=initial.cutoff
+        )
+    trained = _Trainer(data, initial, references, settings, progress).train()
     unmatched = warn_about_patterns(training, settings.weighting.by_name)
     return dataclasses.replace(trained, warnings=(*unmatched, *trained.warnings))
 
 
-def _weighed(training: Configurations, weighting: Weighting) -> Configurations:
+@dataclass(frozen=True)
+class _Data:
+    """Configurations with their neighbours and what is suspicious about their labels."""
+
+    configurations: Configurations
+    environment: Environment
+    suspicious: list[Outlier]
+
+
+def _look_at(configurations: Configurations, initial: MomentTensorPotential) -> _Data:
+    environment = make_environment(initial, configurations)
+    is_close = has_close_pairs(configurations, environment)
+    return _Data(configurations, environment, suspicious_labels(configurations, is_close))
+
+
+def _weigh(data: _Data, initial: MomentTensorPotential, weighting: Weighting) -> _Data:
     """Return the configurations that count, with their weights."""
+    training = data.configurations
     trusted = np.ones(len(training), dtype=bool)
-    trusted[[one.configuration for one in suspicious_labels(training) if one.kind == "energy"]] = 0
+    trusted[[one.configuration for one in data.suspicious if one.kind == "energy"]] = False
     weighed = weigh_configurations(training, weighting, trusted=trusted)
-    kept = weighed.select(weighed.weight != 0.0)
-    if len(kept) == 0:
+    counts = weighed.weight != 0.0
+    if not counts.any():
         raise EmptyDataError(
             "Every configuration of the training set has the weight zero. Give one a weight, or "
             "widen the limits of the weighting."
         )
-    return kept
+    if counts.all():
+        return dataclasses.replace(data, configurations=weighed)
+    return _look_at(weighed.select(counts), initial)
 
 
 class _Trainer:
@@ -195,24 +221,24 @@ class _Trainer:
 
     def __init__(
         self,
-        configurations: Configurations,
+        data: _Data,
         initial: MomentTensorPotential,
         references: Mapping[str, float] | None,
         settings: TrainingSettings,
         progress: Progress | None,
     ) -> None:
-        self.configurations = configurations
+        self.configurations = data.configurations
+        self.environment = data.environment
+        self.suspicious = data.suspicious
         self.initial = initial
         self.references = references
         self.settings = settings
         self.progress = progress
-        self.shifted, self.start = configurations, initial
+        self.shifted, self.start = data.configurations, initial
         if references is not None:
-            self.shifted = subtract_references(configurations, references)
+            self.shifted = subtract_references(data.configurations, references)
             self.start = _without_references(initial, references)
-        self.environment: Environment = make_environment(initial, configurations)
         self.restraints = self._restraints()
-        self.suspicious = suspicious_labels(self.shifted)
 
     def _restraints(self) -> Restraints | None:
         settings, start = self.settings, self.start
@@ -240,6 +266,7 @@ class _Trainer:
             *warn_about_data(self.configurations, self.environment, potential),
             *self._rank_warnings(potential),
             *warn_about_outliers(outliers),
+            *warn_about_huge_forces(self.configurations, outliers),
         )
         committee: tuple[FitResult, ...] = ()
         if self.settings.committee is not None and not result.interrupted:

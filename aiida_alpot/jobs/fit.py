@@ -80,7 +80,7 @@ class FitRequest(Request):
     pull : dict or null
         ``strength`` of a pull towards ``initial`` and the ``blocks`` that are pulled (all if null).
     robust : float or null
-        Labels with errors above so many times the median lose influence.
+        Labels with errors above so many times what nine of ten stay below lose influence.
     committee : dict or null
         Keys of :class:`~aiida_alpot.fitting.committee.CommitteeSettings`; members are written as
         ``potential_000.mtp``, ``potential_001.mtp``, ...

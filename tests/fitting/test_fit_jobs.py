@@ -163,7 +163,7 @@ def test_an_absurd_label_is_named_in_the_result_and_disarmed_if_asked(folder, ru
     data.replace(energy=energy).save(folder / "many.npz")
     request = {**FIT, "training": ["many.npz"], "test": {"md": "test.npz"}}
     plain = run(**request)
-    robust = run(**request, robust=20)
+    robust = run(**request, robust=5)
     for result in (plain, robust):
         assert result["outliers"][0]["identifier"] == "17"
         assert "17 (17)" in result["warnings"][0]["message"]
