@@ -19,3 +19,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     :mod:`aiida_alpot.machine_code`.
     """
     return keep_machine_code(njit(function, nogil=True, error_model="numpy", boundscheck=False))
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile for use in inner loops of other compiled functions, into which it is always put.
+
+    LLVM leaves a function that takes many arrays a call, which costs more than a short body.
+    """
+    return njit(function, forceinline=True, nogil=True, error_model="numpy", boundscheck=False)

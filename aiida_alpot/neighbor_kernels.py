@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_alpot.compilation import compiled
+from aiida_alpot.compilation import compiled, inlined
 
 Array = np.ndarray
 
@@ -180,7 +180,7 @@ def _choose_bins(index, fractions, boxes, cutoff, bins, low, scale):
     return number
 
 
-@compiled
+@inlined
 def _translate(translations, row, cells, index, axis):
     return (
         translations[row, 0] * cells[index, 0, axis]
@@ -189,16 +189,27 @@ def _translate(translations, row, cells, index, axis):
     )
 
 
-@compiled
+@inlined
 def write_vector(positions, atom, other, cells, index, pair, shifts, vectors):
     """Write r_j + S . cell - r_i, always in this order of operations; return its square."""
-    square = 0.0
-    for axis in range(3):
-        component = positions[other, axis] + _translate(shifts, pair, cells, index, axis)
-        component -= positions[atom, axis]
-        vectors[pair, axis] = component
-        square += component * component
-    return square
+    # numba lets indices count from the end, and tests for it where they could be negative
+    own = np.uintp(atom)
+    there = np.uintp(other)
+    at = np.uintp(pair)
+    a = shifts[at, 0]
+    b = shifts[at, 1]
+    c = shifts[at, 2]
+    # no branch for S = 0: numba counts references to the arrays anew in every branch
+    shift_x = a * cells[index, 0, 0] + b * cells[index, 1, 0] + c * cells[index, 2, 0]
+    shift_y = a * cells[index, 0, 1] + b * cells[index, 1, 1] + c * cells[index, 2, 1]
+    shift_z = a * cells[index, 0, 2] + b * cells[index, 1, 2] + c * cells[index, 2, 2]
+    x = positions[there, 0] + shift_x - positions[own, 0]
+    y = positions[there, 1] + shift_y - positions[own, 1]
+    z = positions[there, 2] + shift_z - positions[own, 2]
+    vectors[at, 0] = x
+    vectors[at, 1] = y
+    vectors[at, 2] = z
+    return x * x + y * y + z * z
 
 
 @compiled

@@ -9,7 +9,7 @@ order whatever the age of the list, and laid out so that the pairs of atom ``i``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -21,6 +21,18 @@ Array = np.ndarray
 _SMALLEST_VOLUME = 1e-6  # A^3
 _LARGEST_FRACTION = 1e9  # translations are kept in 32 bits
 _FIRST_GUESS = 64  # neighbours of an atom
+
+
+class PairSource(Protocol):
+    """Gives the pairs of some atoms at a time: a list, a search, or a list that follows atoms."""
+
+    def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
+        """Return a list that holds the pairs of the atoms from ``start`` to ``stop``.
+
+        Of ``first`` only the entries from ``start`` to ``stop`` are defined. The list may lie in
+        ``memory`` and is valid until that is used again; threads need one each.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,12 +49,19 @@ class NeighborList:
         From the atom to its neighbour, Angstrom.
     shifts : (n_pairs, 3) int32
         Cell translation of the neighbour.
+    closest : float
+        No distance is smaller than this, Angstrom.
     """
 
     first: Array
     neighbor: Array
     vectors: Array
     shifts: Array
+    closest: float = 0.0
+
+    def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
+        """Return the list itself, which holds all rows."""
+        return self
 
     @property
     def n_atoms(self) -> int:
@@ -179,7 +198,7 @@ class PairMemory:
     """Arrays that lists are made in one after the other."""
 
     def __init__(self) -> None:
-        self._first = np.empty(1, np.int64)
+        self._first = np.zeros(1, np.int64)
         self._allocate(0)
 
     @property
@@ -202,7 +221,8 @@ class PairMemory:
         """Return what was written, up to the pairs of the atom before ``stop``."""
         n_pairs = self._first[stop]
         first, *of_pairs = self.arrays
-        return NeighborList(first, *(array[:n_pairs] for array in of_pairs))
+        neighbor, vectors, shifts = (array[:n_pairs] for array in of_pairs)
+        return NeighborList(first, neighbor, vectors, shifts)
 
     def _allocate(self, n_pairs: int) -> None:
         self._neighbor = np.empty(n_pairs, np.int32)

@@ -7,8 +7,10 @@ are the same, bit for bit, for any number of threads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -87,13 +89,33 @@ def split_blocks(n_blocks: int) -> list[slice]:
 
 
 def run_chunks(run: Callable[[int], None], n_chunks: int, threads: int) -> None:
-    """Call ``run(index)`` for every chunk, in up to ``threads`` threads."""
-    if threads <= 1 or n_chunks <= 1:
-        for index in range(n_chunks):
+    """Call ``run(index)`` for every chunk, in up to ``threads`` threads, of which this is one."""
+    chunks = iter(range(n_chunks))  # given out one by one to whoever is ready
+
+    def work() -> None:
+        for index in chunks:
             run(index)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, range(n_chunks)))
+
+    n_helpers = min(threads, n_chunks) - 1
+    helpers = [_pool(n_helpers).submit(work) for _ in range(n_helpers)]
+    try:
+        work()
+    finally:
+        # one that never started, as all threads are taken, has nothing left to do
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+@lru_cache(maxsize=8)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that stay, as making them takes as long as a hundred atoms."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="alpot")
+
+
+# threads do not survive a fork
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def add_in_order(parts: Array) -> Array:

@@ -122,12 +122,12 @@ class MTP(Calculator):  # type: ignore[misc]
         """Compute everything at once, as energies and forces share nearly all of the work."""
         super().calculate(atoms, properties, system_changes)
         evaluator = self._evaluator_of(self.atoms.numbers)
-        pairs = self.neighbors.update(self.atoms)
-        self._warn_of_close_pairs()
+        self.neighbors.update(self.atoms)
         grades = _GradeCollector(self.active_set, len(self.atoms)) if self.active_set else None
         sites = evaluator.evaluate(
-            pairs, row_sink=grades.take if grades else None, threads=self.threads
+            self.neighbors, row_sink=grades.take if grades else None, threads=self.threads
         )
+        self._warn_of_close_pairs()
         energy = float(sites.energies.sum())
         strain = sites.strains.sum(axis=0)
         if not (np.isfinite(energy) and np.isfinite(strain).all()):
@@ -141,8 +141,9 @@ class MTP(Calculator):  # type: ignore[misc]
             "energies": sites.energies,
             "forces": sites.forces,
         }
-        if self.atoms.pbc.all() and self.atoms.cell.rank == 3:
-            self.results["stress"] = strain / self.atoms.get_volume()
+        volume = abs(np.linalg.det(self.atoms.cell.array))
+        if self.atoms.pbc.all() and volume > 0.0:
+            self.results["stress"] = strain / volume
         if grades:
             self.results.update(grades.results())
 

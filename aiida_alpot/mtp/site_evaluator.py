@@ -16,7 +16,7 @@ from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS
 from aiida_alpot.mtp.kernels.tables import contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.repulsion import repulsion_of
-from aiida_alpot.neighbors import NeighborList, NeighborSearch, PairMemory
+from aiida_alpot.neighbors import NeighborList, PairMemory, PairSource
 
 Array = np.ndarray
 RowSink = Callable[[Array, Array], None]
@@ -80,30 +80,25 @@ class SiteEvaluator:
 
     def evaluate(
         self,
-        neighbors: NeighborList | NeighborSearch,
+        neighbors: PairSource,
         *,
         wants_forces: bool = True,
         row_sink: RowSink | None = None,
         threads: int = 1,
-        closest: float = 0.0,
     ) -> SiteResults:
         """Evaluate all atoms.
 
         Parameters
         ----------
-        neighbors : NeighborList or NeighborSearch
-            Pairs beyond the cutoff of the potential are left out and leave no trace in the numbers.
-            A search lists the pairs of about a thousand atoms at a time, in memory that is used
-            again; the numbers are the same.
+        neighbors : PairSource
+            A list, or what makes one for about a thousand atoms at a time; the numbers are the
+            same. Pairs beyond the cutoff of the potential are left out and leave no trace in them.
         wants_forces : bool
             Whether to compute forces and strain derivatives.
         row_sink : callable, optional
             Is given dV_i/d(parameters) of some atoms at a time.
         threads : int
             Groups of atoms are shared among so many threads; the numbers do not depend on it.
-        closest : float
-            A bound from below of all distances, Angstrom: pairs are not searched for a repulsive
-            core that ends there.
         """
         n_atoms = len(self.types)
         groups = self._partition.groups
@@ -117,9 +112,9 @@ class SiteEvaluator:
             results = SiteResults(energies, partial_forces[index], strains)
             with self._borrow_space() as space:
                 for portion in groups[index]:
-                    pairs = _pairs_of(portion, neighbors, space.pairs)
+                    pairs = neighbors.rows(portion.start, portion.stop, space.pairs)
                     self._run_portion(portion, pairs, space, results, row_sink)
-                    if self._repulsion is not None and closest < self._repulsion.reach:
+                    if self._repulsion is not None and pairs.closest < self._repulsion.reach:
                         self._repulsion.add_to_rows(
                             portion.start, portion.stop, results, pairs, self.types
                         )
@@ -203,14 +198,6 @@ class SiteEvaluator:
             n_groups, self._coefficients.shape, self.tables.degree, self.tables.n_moments
         )
         return aligned_zeros(size), np.zeros(n_places(n_groups), np.int64)
-
-
-def _pairs_of(
-    portion: Portion, neighbors: NeighborList | NeighborSearch, memory: PairMemory
-) -> NeighborList:
-    if isinstance(neighbors, NeighborSearch):
-        return neighbors.rows(portion.start, portion.stop, memory)
-    return neighbors
 
 
 def _join(touched: tuple[int, int], portion: Portion, pairs: NeighborList) -> tuple[int, int]:

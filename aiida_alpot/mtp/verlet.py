@@ -9,14 +9,12 @@ sigma_min the smallest singular value. As long as that is not below the cutoff n
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
 
 from aiida_alpot.mtp.kernels.pairs import update_vectors
-from aiida_alpot.neighbors import NeighborList, neighbor_list
+from aiida_alpot.neighbors import NeighborList, PairMemory, neighbor_list
 
 Array = np.ndarray
 
@@ -36,40 +34,53 @@ class VerletList:
         self.cutoff = cutoff
         self.skin = skin
         self.n_builds = 0
-        self.smallest_distance = np.inf
-        """Of the last structure, A."""
-        self._pairs: NeighborList | None = None
+        self._pairs = PairMemory().as_list(0)
         self._atoms = Atoms()
+        self._positions = np.zeros((0, 3))
+        self._cells = np.zeros((1, 3, 3))
+        self._smallest_squares: list[float] = []
 
-    def update(self, atoms: Atoms) -> NeighborList:
-        """Return the pairs of ``atoms`` with their present vectors.
+    @property
+    def smallest_distance(self) -> float:
+        """Smallest distance of the pairs that were given since the last update, A."""
+        return float(np.sqrt(min(self._smallest_squares, default=np.inf)))
 
-        The vectors of the list that is returned are overwritten by the next call.
+    def update(self, atoms: Atoms) -> None:
+        """Follow the atoms; the list is made anew only if a pair could be missing.
 
         Raises
         ------
         GeometryError
             If a position or the cell is not finite.
         """
-        if self._pairs is None or not self._covers(atoms):
-            pairs = neighbor_list(atoms, self.cutoff + self.skin)
-            self._pairs = dataclasses.replace(pairs, vectors=np.ascontiguousarray(pairs.vectors))
+        if not self._covers(atoms):
+            self._pairs = neighbor_list(atoms, self.cutoff + self.skin)
             self._atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
             self.n_builds += 1
+        self._positions = np.ascontiguousarray(atoms.positions)
+        self._cells = np.ascontiguousarray(atoms.cell.array)[None]
+        self._smallest_squares = []
+
+    def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
+        """Return the list with the present vectors of the atoms from ``start`` to ``stop``.
+
+        They are overwritten after the next update. ``memory`` is not needed.
+        """
         pairs = self._pairs
-        self.smallest_distance = float(
-            np.sqrt(
-                update_vectors(
-                    np.ascontiguousarray(atoms.positions),
-                    np.ascontiguousarray(atoms.cell.array),
-                    pairs.first,
-                    pairs.neighbor,
-                    pairs.shifts,
-                    pairs.vectors,
-                )
-            )
+        smallest = update_vectors(
+            start,
+            stop,
+            self._positions,
+            self._cells,
+            pairs.first,
+            pairs.neighbor,
+            pairs.shifts,
+            pairs.vectors,
         )
-        return pairs
+        self._smallest_squares.append(smallest)
+        return NeighborList(
+            pairs.first, pairs.neighbor, pairs.vectors, pairs.shifts, float(np.sqrt(smallest))
+        )
 
     def _covers(self, atoms: Atoms) -> bool:
         """Whether the list holds every pair of ``atoms`` within the cutoff; False where NaN."""
