@@ -108,6 +108,13 @@ class ActiveSet(ArrayFile):
         matrix: Array = np.ascontiguousarray(self.projection @ self.inverse)
         return matrix
 
+    @cached_property
+    def packed_coefficients(self) -> Array:
+        """The same matrix as the kernels take it."""
+        from aiida_alpot.mtp.kernels.grades import pack_columns
+
+        return pack_columns(self.coefficient_matrix)
+
     def origin(self, place: int) -> RowOrigin:
         """Return where the row in ``place`` came from."""
         return RowOrigin(str(self.identifier[place]), str(self.hash[place]), int(self.atom[place]))

@@ -13,9 +13,10 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from aiida_alpot.errors import GeometryError, SettingError
+from aiida_alpot.mtp.kernels.grades import grade_blocks
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.site_evaluator import SiteEvaluator
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator, rows_by_atom
 from aiida_alpot.mtp.verlet import VerletList
 
 if TYPE_CHECKING:
@@ -176,12 +177,13 @@ class _GradeCollector:
         self._parts: list[tuple[int, Array]] = []
         self._n_atoms = n_atoms
 
-    def take(self, atoms: Array, rows: Array) -> None:
+    def take(self, blocks: Array, rows: Array) -> None:
         if self._by_atom:
-            self._grades[atoms] = self._active_set.grades(rows)
+            grade_blocks(blocks, rows, self._active_set.packed_coefficients, self._grades)
         else:
             # threads may finish in any order, the sum must not depend on it
-            self._parts.append((int(atoms[0]), rows.sum(axis=0)))
+            atoms, by_atom = rows_by_atom(blocks, rows)
+            self._parts.append((int(atoms[0]), by_atom.sum(axis=0)))
 
     def results(self) -> dict[str, Any]:
         if self._by_atom:

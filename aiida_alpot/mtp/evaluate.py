@@ -10,7 +10,7 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.site_evaluator import SiteEvaluator
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator, rows_by_atom
 from aiida_alpot.neighbors import NeighborList, search_neighbors
 
 Array = np.ndarray
@@ -101,8 +101,9 @@ def energy_rows(
     types = potential.types_of(configurations.numbers)
     pairs = neighbors or search_neighbors(configurations, potential.cutoff)
 
-    def keep(atoms: Array, block: Array) -> None:
-        rows[atoms] = block
+    def keep(blocks: Array, rows_of_blocks: Array) -> None:
+        atoms, by_atom = rows_by_atom(blocks, rows_of_blocks)
+        rows[atoms] = by_atom
 
     SiteEvaluator(potential, types).evaluate(
         pairs, wants_forces=False, row_sink=keep, threads=threads

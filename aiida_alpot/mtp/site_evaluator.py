@@ -20,10 +20,13 @@ from aiida_alpot.neighbors import NeighborList, PairMemory, PairSource
 
 Array = np.ndarray
 RowSink = Callable[[Array, Array], None]
-"""Called with atoms (m,) and their rows (m, n_parameters), which are overwritten afterwards."""
+"""Called with blocks of atoms, (m, 8) with -1 for none, and their rows.
 
-_NO_ROWS = np.zeros((0, 0))
-_BLOCKS_OF_ROWS = 256
+Rows are (m or more, n_parameters, 8) and are overwritten afterwards.
+"""
+
+_NO_ROWS = np.zeros((0, 0, LANES))
+_BLOCKS_OF_ROWS = 16  # even; their rows stay in the cache of a core
 
 
 class SiteResults(NamedTuple):
@@ -44,6 +47,7 @@ class _WorkSpace:
         self.pairs = PairMemory()
         self.work = np.zeros(0)
         self.places = np.zeros(0, np.int64)
+        self.rows = np.zeros(0)
         self._n_neighbors = -1
 
     def reserve(self, evaluator: SiteEvaluator, n_neighbors: int) -> None:
@@ -51,6 +55,20 @@ class _WorkSpace:
         if n_neighbors > self._n_neighbors:
             self._n_neighbors = n_neighbors
             self.work, self.places = evaluator.make_work_arrays(n_neighbors)
+
+    def reserve_rows(self, size: int) -> Array:
+        """Return space for so many numbers of rows."""
+        if len(self.rows) != size:
+            self.rows = aligned_zeros(size)
+        return self.rows
+
+
+def rows_by_atom(blocks: Array, rows: Array) -> tuple[Array, Array]:
+    """Return what a sink is called with as atoms (m,) and their rows (m, n_parameters)."""
+    atoms = blocks.ravel()
+    by_atom = rows[: len(blocks)].transpose(0, 2, 1).reshape(len(atoms), -1)
+    is_taken = atoms >= 0
+    return atoms[is_taken], by_atom[is_taken]
 
 
 class SiteEvaluator:
@@ -96,7 +114,7 @@ class SiteEvaluator:
         wants_forces : bool
             Whether to compute forces and strain derivatives.
         row_sink : callable, optional
-            Is given dV_i/d(parameters) of some atoms at a time.
+            Is given dV_i/d(parameters) of some atoms at a time; see :func:`rows_by_atom`.
         threads : int
             Groups of atoms are shared among so many threads; the numbers do not depend on it.
         """
@@ -146,14 +164,13 @@ class SiteEvaluator:
         results: SiteResults,
         row_sink: RowSink,
     ) -> None:
-        n_blocks = min(_BLOCKS_OF_ROWS, chunk.stop - chunk.start)
-        rows = np.empty((n_blocks * LANES, self.potential.n_parameters))
-        for start in range(chunk.start, chunk.stop, n_blocks):
-            blocks = self.blocks[start : min(start + n_blocks, chunk.stop)]
+        n_parameters = self.potential.n_parameters
+        rows = space.reserve_rows(_BLOCKS_OF_ROWS * n_parameters * LANES)
+        rows = rows.reshape(_BLOCKS_OF_ROWS, n_parameters, LANES)
+        for start in range(chunk.start, chunk.stop, _BLOCKS_OF_ROWS):
+            blocks = self.blocks[start : min(start + _BLOCKS_OF_ROWS, chunk.stop)]
             self._run_blocks(blocks, neighbors, space, results, rows)
-            is_taken = blocks.ravel() >= 0
-            some = rows[: len(is_taken)]
-            row_sink(blocks.ravel()[is_taken], some if is_taken.all() else some[is_taken])
+            row_sink(blocks, rows)
 
     def _run_blocks(
         self,

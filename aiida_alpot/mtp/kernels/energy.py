@@ -136,21 +136,19 @@ def add_radial_rows(work, vectors_at, basis_at, sums_at, low, high, n_radial, n_
 
 
 @compiled
-def store_rows(work, rows_at, moments_at, atoms, center, n_species, n_pair, scalar, at, rows):
-    """Write dV/d(parameters) of eight atoms from row ``at`` on: radial, species, moments."""
+def store_rows(work, rows_at, moments_at, center, n_species, n_pair, scalar, at, rows):
+    """Write dV/d(parameters) of a block from place ``at`` on: radial, species, moments."""
     n_radial_parameters = n_species * n_species * n_pair
-    for lane in range(LANES):
-        if atoms[lane] < 0:
-            continue
-        row = at + lane
-        rows[row, : n_radial_parameters + n_species] = 0.0
-        column = center * n_species * n_pair
-        for i in range(n_species * n_pair):
-            rows[row, column + i] = work[rows_at + i * LANES + lane]
-        rows[row, n_radial_parameters + center] = 1.0
-        column = n_radial_parameters + n_species
-        for i in range(len(scalar)):
-            rows[row, column + i] = work[moments_at + scalar[i] * LANES + lane]
+    if n_species > 1:
+        for i in range(n_radial_parameters + n_species):
+            store(rows, at + i * LANES, splat_narrow(0.0))
+    here = at + center * n_species * n_pair * LANES
+    for i in range(n_species * n_pair):
+        store(rows, here + i * LANES, load_narrow(work, rows_at + i * LANES))
+    store(rows, at + (n_radial_parameters + center) * LANES, splat_narrow(1.0))
+    here = at + (n_radial_parameters + n_species) * LANES
+    for i in range(len(scalar)):
+        store(rows, here + i * LANES, load_narrow(work, moments_at + scalar[i] * LANES))
 
 
 @compiled
@@ -196,8 +194,9 @@ def evaluate_blocks(
         Forces are added; with no row at all neither forces nor strains are computed.
     strains : (n_atoms, 6) float64
         Part of each site in dE/dstrain, xx yy zz yz xz xy, written.
-    rows : (8 n_blocks, n_parameters) float64
-        dV/d(parameters) of the atoms in the order of ``blocks``, written unless there is no row.
+    rows : (n_blocks, n_parameters, 8) float64
+        dV/d(parameters) of the atoms of each block, written unless there is no block; numbers
+        without a meaning where a block has no atom.
     """
     n_species = coefficients.shape[0]
     n_radial = coefficients.shape[2]
@@ -329,12 +328,11 @@ def evaluate_blocks(
                 work,
                 pair_rows,
                 moments,
-                atoms,
                 center,
                 n_species,
                 n_pair,
                 tables.scalar,
-                block * LANES,
+                block * rows.shape[1] * LANES,
                 rows,
             )
         if not wants_forces:
