@@ -30,13 +30,15 @@ class AlpotCalculation(CalcJob):
     """One sub-command of ``alpot`` on a computer.
 
     ``VERB`` names the sub-command, ``OUTPUTS`` the files that become nodes: ``{output: (file
-    name, node type, whether it must be there)}``. Raise ``CACHE_VERSION`` when the job gives
-    other numbers for the same request.
+    name, node type, whether it must be there)}``. ``FAMILIES`` names files of which there may be
+    any number, ``{namespace: (pattern, node type)}``; a node is called as its file, without the
+    suffix. Raise ``CACHE_VERSION`` when the job gives other numbers for the same request.
     """
 
     CACHE_VERSION = 1
     VERB: ClassVar[str]
     OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {}
+    FAMILIES: ClassVar[dict[str, tuple[str, type[ContentFileData]]]] = {}
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -60,6 +62,10 @@ class AlpotCalculation(CalcJob):
         spec.output("result", valid_type=orm.Dict, help="The content of result.json.")
         for name, (filename, node_type, required) in cls.OUTPUTS.items():
             spec.output(name, valid_type=node_type, required=required, help=f"From {filename}.")
+        for name, (pattern, node_type) in cls.FAMILIES.items():
+            spec.output_namespace(
+                name, valid_type=node_type, dynamic=True, required=False, help=f"From {pattern}."
+            )
         spec.default_output_node = "result"
         define_exit_codes(spec)
 
@@ -85,7 +91,8 @@ class AlpotCalculation(CalcJob):
         info.prepend_text = f"export OMP_NUM_THREADS={int(settings.get('threads', 1))}"
         info.local_copy_list = files.copies
         outputs = [filename for filename, _, _ in self.OUTPUTS.values()]
-        info.retrieve_list = [RESULT_FILE, STANDARD_OUTPUT, STANDARD_ERROR, *outputs]
+        families = [(pattern, ".", 0) for pattern, _ in self.FAMILIES.values()]
+        info.retrieve_list = [RESULT_FILE, STANDARD_OUTPUT, STANDARD_ERROR, *outputs, *families]
         return info
 
     def command(self, folder: Folder) -> list[str]:

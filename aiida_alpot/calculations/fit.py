@@ -14,12 +14,18 @@ from aiida_alpot.data.content_file import ContentFileData
 
 
 class FitCalculation(AlpotCalculation):
-    """``alpot fit``: training and test increments in, potential and active set out."""
+    """``alpot fit``: training and test increments in, potential and active set out.
+
+    With ``committee`` among the settings its members are ``committee.potential_000`` and so on.
+    """
 
     VERB: ClassVar[str] = "fit"
     OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {
         "potential": ("potential.mtp", PotentialData, True),
         "active_set": ("active_set.npz", ActiveSetData, False),
+    }
+    FAMILIES: ClassVar[dict[str, tuple[str, type[ContentFileData]]]] = {
+        "committee": ("potential_*.mtp", PotentialData),
     }
 
     @classmethod

@@ -8,7 +8,9 @@ of time, node failure) stands; what the job had written by then is stored all th
 
 from __future__ import annotations
 
+import fnmatch
 import json
+from pathlib import PurePath
 from typing import Any
 
 from aiida import orm
@@ -78,7 +80,7 @@ class JobParser(Parser):
 
     def store_files(self) -> ExitCode | None:
         """Make a node of each file; return an exit code for the first that is not usable."""
-        for name, (filename, node_type, required) in self.node.process_class.OUTPUTS.items():
+        for name, (filename, node_type, required) in self.files_of_outputs().items():
             try:
                 with self.retrieved.base.repository.open(filename, "rb") as handle:
                     self.out(name, node_type(handle, filename=filename))
@@ -88,6 +90,15 @@ class JobParser(Parser):
             except AlpotError as error:
                 return self.exit_codes.ERROR_UNREADABLE_OUTPUT.format(message=str(error))
         return None
+
+    def files_of_outputs(self) -> dict[str, tuple[str, Any, bool]]:
+        """Return file, node type and whether it must be there, by the names of the outputs."""
+        files = dict(self.node.process_class.OUTPUTS)
+        retrieved = self.retrieved.base.repository.list_object_names()
+        for namespace, (pattern, node_type) in self.node.process_class.FAMILIES.items():
+            for filename in sorted(fnmatch.filter(retrieved, pattern)):
+                files[f"{namespace}.{PurePath(filename).stem}"] = (filename, node_type, True)
+        return files
 
     def last_words(self) -> str:
         """Return the last line that the job wrote to its standard error."""

@@ -94,6 +94,18 @@ def test_a_fit_gives_a_potential_with_its_active_set(fit):
     assert result["errors"]["test"]["frozen"]["n_configurations"] == 1
 
 
+def test_a_fit_gives_the_members_of_its_committee(run_job, sets):
+    settings = {**FIT, "committee": {"members": 2}, "max_iterations": 2, "robust": 5.0}
+    node = run_job("fit", settings, training={"turn_000": sets[0]})
+    assert node.exit_status == 0, node.exit_message
+    members = node.outputs.committee
+    assert sorted(members) == ["potential_000", "potential_001"]
+    assert members.potential_000.species == ("Cu",)
+    assert members.potential_000.get_content() != members.potential_001.get_content()
+    files = [member["file"] for member in node.outputs.result.get_dict()["committee"]["members"]]
+    assert files == ["potential_000.mtp", "potential_001.mtp"]
+
+
 def test_a_fit_without_labels_is_refused(run_job, copper_cells):
     bare = ConfigurationsData.from_configurations(copper_cells)
     node = run_job("fit", FIT, training={"turn_000": bare})
