@@ -25,11 +25,11 @@ from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import LabelError, SettingError
 from aiida_alpot.fitting.core_labels import subtract_repulsion
-from aiida_alpot.fitting.linear import solve_linear
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
-from aiida_alpot.fitting.nonlinear import QUIET_STEPS, SearchState, search_radial
+from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.preliminary import choose_start, part_step
 from aiida_alpot.fitting.restraints import Restraints
+from aiida_alpot.fitting.search import MATRIX_FREE, choose_method, search
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
@@ -91,6 +91,7 @@ def fit_potential(
     max_iterations: int = DEFAULT_ITERATIONS,
     tolerance: float = DEFAULT_TOLERANCE,
     threads: int = 1,
+    method: str | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Fit all coefficients of a potential to a training set.
@@ -116,6 +117,10 @@ def fit_potential(
         A start has converged when three steps in a row lower the loss by less than this fraction.
     threads : int
         The result does not depend on it.
+    method : str, optional
+        "projection" of the linear coefficients, or "matrix-free", see
+        :mod:`aiida_alpot.fitting.matrix_free`. The first if absent, unless its matrices would take
+        more than :data:`aiida_alpot.fitting.search.MATRIX_BYTES`.
     progress : callable, optional
         Is given a :class:`SearchState` after every step.
 
@@ -127,8 +132,8 @@ def fit_potential(
     SpeciesError
         If the potential lacks a species.
     SettingError
-        If a number of starts, iterations or threads is not positive, or the tolerance or the weight
-        of a configuration is negative.
+        If a number of starts, iterations or threads is not positive, the tolerance or the weight of
+        a configuration is negative, or the method is not known.
     """
     check_geometry(training)
     check_labels(training)
@@ -141,6 +146,7 @@ def fit_potential(
         max_iterations=max_iterations,
         tolerance=tolerance,
         threads=threads,
+        method=method,
         progress=progress,
     )
 
@@ -155,6 +161,7 @@ def fit_targets(
     max_iterations: int = DEFAULT_ITERATIONS,
     tolerance: float = DEFAULT_TOLERANCE,
     threads: int = 1,
+    method: str | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Fit a potential to labels whose neighbour lists and weights are at hand.
@@ -180,6 +187,7 @@ def fit_targets(
     # the core has no parameters: what it explains is taken off the labels, once
     targets, core = subtract_repulsion(targets, initial, environment), initial.core
     initial = without_repulsion(initial)
+    method = choose_method(method, initial.n_parameters, threads)
     recorder = _Recorder(progress)
     interrupted = False
 
@@ -190,12 +198,17 @@ def fit_targets(
 
     with _interruptible():
         try:
-            for candidate in _candidates(starts(), environment, targets, recorder, threads):
-                recorder.begin(candidate)
-                point = solve_linear(
-                    candidate, environment, targets, refinements=1, threads=threads
-                )
-                recorder.converged = search_radial(
+            for point in _candidates(
+                starts(),
+                environment,
+                targets,
+                method=method,
+                keep=recorder.begin,
+                threads=threads,
+            ):
+                recorder.begin(point)
+                recorder.converged = search(
+                    method,
                     point,
                     environment,
                     targets,
@@ -219,23 +232,25 @@ def _candidates(
     starts: Iterator[MomentTensorPotential],
     environment: Environment,
     targets: Targets,
-    recorder: _Recorder,
+    *,
+    method: str,
+    keep: Callable[[MomentTensorPotential], None],
     threads: int,
 ) -> Iterator[MomentTensorPotential]:
     """Yield the potentials to search from in the whole set: all, or the best in a part of it."""
     initial = next(starts)
     step = part_step(targets.n_rows, initial.n_parameters, len(environment.offsets) - 1)
-    if step == 1 or initial.moment_coefficients.any():
+    if method == MATRIX_FREE or step == 1 or initial.moment_coefficients.any():
         yield initial
         yield from starts
         return
-    recorder.begin(initial)
+    keep(initial)
     yield choose_start(
         chain([initial], starts),
         environment,
         targets,
         step=step,
-        keep=recorder.begin,
+        keep=keep,
         threads=threads,
     )
 
@@ -310,8 +325,8 @@ class _Recorder:
             message = f"interrupted after {self.n_iterations} steps; this is the best so far"
         elif converged:
             message = (
-                f"converged after {state.iteration} steps: {QUIET_STEPS} in a row lowered the loss "
-                f"by less than {100 * tolerance:g} %, or none did"
+                f"converged after {state.iteration} steps: the last ones lowered the loss by less "
+                f"than {100 * tolerance:g} %, or none did"
             )
         else:
             message = f"stopped at the limit of {max_iterations} steps, not converged"

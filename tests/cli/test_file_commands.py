@@ -99,8 +99,8 @@ def test_an_interrupted_fit_leaves_its_best_potential(files, alpot, tmp_path, mo
         search(*args, **(kwargs | {"max_iterations": 2}), report=report)
         raise KeyboardInterrupt
 
-    search = fitting.search_radial
-    monkeypatch.setattr(fitting, "search_radial", interrupt)
+    search = fitting.search
+    monkeypatch.setattr(fitting, "search", interrupt)
     result = alpot(
         "fit", "--training", files / "labelled.xyz", "--level", 4, "--cutoff", 4.5, "-o", "cu.mtp"
     )

@@ -121,7 +121,7 @@ def test_a_fit_interrupted_at_once_returns_where_it_started(training, monkeypatc
     def interrupt(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aiida_alpot.fitting.fit.solve_linear", interrupt)
+    monkeypatch.setattr("aiida_alpot.fitting.search.solve_linear", interrupt)
     initial = start_potential(training, level=LEVEL, cutoff=CUTOFF)
     result = fit_potential(training, initial=initial)
     assert result.interrupted
