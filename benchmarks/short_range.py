@@ -4,7 +4,9 @@
 Prints a line for each figure and writes all to a JSON file: a step of molecular dynamics with a
 core beside one without, the smallest CPU times of steps that take turns; the distance at which a
 head-on collision at 1 keV turns round and how well it conserves energy, by the length of a step.
-With ``--plot`` draws curves of dimers with a core, as an overlay, and without.
+With ``--plot`` draws curves of dimers with a core, as an overlay, and without. With ``--data``
+knocks an atom out of its site in crystals of the published Ni and Mo potentials of Zuo et al.,
+J. Phys. Chem. A 124, 731 (2020), with a core and without.
 """
 
 from __future__ import annotations
@@ -26,17 +28,20 @@ from engine import Report, alloy, nickel, random_potential, step_of, take_turns
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting import fit_potential, start_potential
-from aiida_alpot.mtp import MTP, MomentTensorPotential
+from aiida_alpot.mtp import MTP, MomentTensorPotential, read_potential
+from aiida_alpot.mtp.compression import find_hollows
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.kernels.zbl import add_repulsion
 from aiida_alpot.mtp.repulsion import core_of_training, repulsion_of
+from aiida_alpot.mtp.structure_files import read_configurations
 from aiida_alpot.mtp.warm_up import compile_kernels
 from aiida_alpot.mtp.zbl import ZblCore, screened_repulsion
 from aiida_alpot.neighbors import neighbor_list
 
 LEVELS = (8, 16)
 STEPS_IN_ANGSTROM = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
-ENERGY = 1000.0  # eV
+ENERGY, KNOCK = 1000.0, 500.0  # eV
+KNOCK_STEP = 0.02  # A
 
 
 def fitted_copper(level: int) -> MomentTensorPotential:
@@ -113,6 +118,41 @@ def measure_curve(report: Report, potential: MomentTensorPotential) -> None:
     report.add("outer radius", core.outer, "A")
 
 
+def measure_cascades(report: Report, folder: Path) -> None:
+    for symbol, lattice, constant, size in (("Ni", "fcc", 3.52, 6), ("Mo", "bcc", 3.16, 7)):
+        bare = read_potential(folder / f"{symbol}.mtp", [symbol])
+        training = read_configurations(folder / f"{symbol}_train.xyz")
+        cored = bare.with_core(core_of_training(training, bare.species, bare.cutoff))
+        report.add(f"{symbol}: hollows in the core", len(find_hollows(cored, training)), "")
+        crystal = bulk(symbol, lattice, a=constant, cubic=True) * (size, size, size)
+        for name, potential in (("core", cored), ("no core", bare)):
+            closest, error = knock_on(potential, crystal)
+            label = f"{symbol}, 500 eV in a crystal, {name}"
+            report.add(f"{label}: largest error of the energy", error, "eV")
+            report.add(f"{label}: closest distance", closest, "A")
+
+
+def knock_on(potential: MomentTensorPotential, crystal: Atoms) -> tuple[float, float]:
+    """Return the closest distance and the largest error of the energy, 100 fs after a knock."""
+    atoms = crystal.copy()
+    atoms.rattle(0.03, seed=0)
+    atoms.calc = MTP(potential)
+    direction = np.array([1.0, 3.0, 5.0]) / np.sqrt(35.0)
+    velocities = np.zeros((len(atoms), 3))
+    velocities[0] = direction * np.sqrt(2 * KNOCK / atoms.get_masses()[0])
+    atoms.set_velocities(velocities)
+    start, time, closest, error = atoms.get_total_energy(), 0.0, np.inf, 0.0
+    dynamics = VelocityVerlet(atoms, units.fs)
+    while time < 100 * units.fs:
+        fastest = np.linalg.norm(atoms.get_velocities(), axis=1).max()
+        dynamics.dt = min(2 * units.fs, KNOCK_STEP / fastest)
+        dynamics.step()
+        time += dynamics.dt
+        closest = min(closest, atoms.calc.neighbors.smallest_distance)
+        error = max(error, abs(atoms.get_total_energy() - start))
+    return closest, error
+
+
 def dimer_curve(potential: MomentTensorPotential, distances: np.ndarray) -> np.ndarray:
     """Return the energies of a dimer of copper less those of two atoms, eV."""
     dimers = [Atoms("Cu2", positions=[[0, 0, 0], [0, 0, r]]) for r in distances]
@@ -155,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=60)
     parser.add_argument("--plot", type=Path, metavar="FILE")
+    parser.add_argument("--data", type=Path, metavar="FOLDER")
     parser.add_argument("--json", type=Path, default=Path("short_range.json"))
     given = parser.parse_args()
     compile_kernels()
@@ -163,6 +204,8 @@ def main() -> None:
     potential = fitted_copper(12)
     measure_curve(report, potential)
     measure_collisions(report, potential)
+    if given.data is not None:
+        measure_cascades(report, given.data)
     given.json.write_text(json.dumps(report.figures, indent=1) + "\n", encoding="utf-8")
     if given.plot is not None:
         plot(potential, given.plot)

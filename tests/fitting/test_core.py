@@ -7,11 +7,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from ase import units
+from ase.build import bulk
+from ase.md.verlet import VelocityVerlet
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting import LossWeights, errors, fit_potential, start_potential
 from aiida_alpot.fitting.loss import loss
 from aiida_alpot.fitting.start import warm_start
+from aiida_alpot.mtp import MTP
+from aiida_alpot.mtp.compression import find_hollows
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.mlip_files import dump_potential, parse_potential
 from aiida_alpot.mtp.repulsion import core_of_training
@@ -79,3 +84,28 @@ def test_a_warm_start_keeps_the_core_and_what_it_predicts():
     completed = core_of_training(mixed, ("Cu", "Ag"), 4.5, known=larger.core)
     assert completed.pair("Cu", "Cu") == WIDE.pairs[0]
     assert completed.pair("Ag", "Cu").outer < 2.65
+
+
+def test_an_atom_knocked_on_in_a_crystal_conserves_energy():
+    training = emt_set(8, seed=5)
+    initial = start_potential(training, level=6, cutoff=4.5)
+    core = core_of_training(training, initial.species, initial.cutoff)
+    potential = fit_potential(training, initial=initial.with_core(core)).potential
+    assert find_hollows(potential, training) == ()
+    atoms = bulk("Cu", cubic=True, a=3.6) * (3, 3, 3)
+    atoms.calc = MTP(potential)
+    velocities = np.zeros((len(atoms), 3))
+    # in between the close-packed and the cubic direction, at 300 eV
+    velocities[0] = np.array([0.9, 0.4, 0.1]) * np.sqrt(2 * 300 / atoms.get_masses()[0] / 0.98)
+    atoms.set_velocities(velocities)
+    start, closest, worst = atoms.get_total_energy(), np.inf, 0.0
+    dynamics = VelocityVerlet(atoms, units.fs)
+    for _ in range(400):
+        dynamics.dt = 0.01 / np.linalg.norm(atoms.get_velocities(), axis=1).max()
+        dynamics.step()
+        closest = min(closest, atoms.calc.neighbors.smallest_distance)
+        worst = max(worst, abs(atoms.get_total_energy() - start))
+    assert closest < core.pairs[0].inner
+    handed_on = atoms.get_kinetic_energy() - atoms[[0]].get_kinetic_energy()
+    assert handed_on > 50.0
+    assert worst < 1e-4 * 300
