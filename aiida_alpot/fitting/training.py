@@ -17,7 +17,7 @@ import numpy as np
 
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.errors import EmptyDataError
+from aiida_alpot.errors import EmptyDataError, LabelError
 from aiida_alpot.fitting.committee import (
     CommitteeSettings,
     Member,
@@ -63,6 +63,7 @@ from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
+LARGEST_LABEL = 1e100
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def train_potential(
         check_threshold(settings.robust)
     check_geometry(training)
     check_labels(training)
+    _require_computable(training)
     data = _weigh(_look_at(training, initial), initial, settings.weighting)
     references = None
     if settings.atomic_energies is not None:
@@ -182,6 +184,23 @@ def train_potential(
     trained = _Trainer(data, initial, references, settings, progress).train()
     unmatched = warn_about_patterns(training, settings.weighting.by_name)
     return dataclasses.replace(trained, warnings=(*unmatched, *trained.warnings))
+
+
+def _require_computable(configurations: Configurations) -> None:
+    """Raise LabelError for a label whose square has no place among floating-point numbers."""
+    forces = np.where(configurations.force_mask[:, None], configurations.forces, 0.0)
+    largest = np.fmax.reduce(
+        [
+            np.abs(configurations.energy),
+            np.fmax.reduceat(np.abs(forces).max(axis=1), configurations.offsets[:-1]),
+            np.abs(configurations.stress).max(axis=1),
+        ]
+    )
+    for index in np.flatnonzero(largest > LARGEST_LABEL).tolist():
+        raise LabelError(
+            f"Configuration {configurations.describe(index)} has a label of {largest[index]:.3g}, "
+            "which is no physical value. Label it again or leave it out."
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_alpot.configurations import Configurations, concatenate
-from aiida_alpot.errors import EmptyDataError, SettingError
+from aiida_alpot.errors import EmptyDataError, LabelError, SettingError
 from aiida_alpot.fitting.committee import CommitteeSettings
 from aiida_alpot.fitting.fit import fit_potential, start_potential
 from aiida_alpot.fitting.loss import LossWeights, loss
@@ -191,6 +191,14 @@ def test_the_robust_loss_leaves_good_data_alone(training, plain):
     assert np.array_equal(robust.fit.potential.parameters, plain.fit.potential.parameters)
     with pytest.raises(SettingError, match=r"threshold of the robust loss is 0\.5"):
         train(training, robust=0.5)
+
+
+@pytest.mark.parametrize("kind", ["energy", "forces", "stress"])
+def test_labels_that_no_number_can_square_are_refused(training, kind):
+    wrong = getattr(training, kind).copy()
+    wrong[3] = 1e160
+    with pytest.raises(LabelError, match=r"has a label of .*e\+1.., which is no physical value"):
+        train(training.replace(**{kind: wrong}))
 
 
 def test_huge_forces_give_a_finite_potential_and_are_named(many, test_set):
