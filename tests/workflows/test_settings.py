@@ -6,6 +6,7 @@ import copy
 import pytest
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.fit import fit_request
 from aiida_alpot.workflows.settings import check_settings, derive_seed, link_name
 
 
@@ -29,6 +30,8 @@ def test_whole_settings_pass(campaign_settings):
         (("label", "max_jobs"), 0, "label.max_jobs"),
         (("label", "workchain"), "siesta", "workchain"),
         (("potential", "level"), 8.5, "level"),
+        (("potential", "zbl"), True, "zbl"),
+        (("potential", "zbl"), {"inner": "1 A"}, "zbl"),
         (("explore",), [], "samplers"),
         (("fit",), None, "fit"),
     ],
@@ -50,6 +53,15 @@ def test_a_missing_section_is_named(campaign_settings, section):
     del settings[section]
     with pytest.raises(SettingError, match=section):
         check_settings(settings)
+
+
+def test_the_core_of_a_campaign_reaches_every_fit(campaign_settings):
+    settings = campaign_settings()
+    assert fit_request(settings, turn=1)["zbl"] is None
+    core = {"inner": 1.1, "outer": None, "overlay": False}
+    settings["potential"]["zbl"] = core
+    check_settings(settings)
+    assert fit_request(settings, turn=2)["zbl"] == core
 
 
 def test_two_samplers_cannot_share_a_name(campaign_settings):
