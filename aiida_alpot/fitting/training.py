@@ -56,6 +56,7 @@ from aiida_alpot.fitting.robust import (
     fit_robustly,
     without_suspicious,
 )
+from aiida_alpot.fitting.search import PROJECTION, choose_method
 from aiida_alpot.fitting.strata import frozen_parameters, select_parameters
 from aiida_alpot.fitting.weighting import Weighting, weigh_configurations
 from aiida_alpot.mtp.evaluate import Evaluation, evaluate
@@ -90,7 +91,7 @@ class TrainingSettings:
         Errors above so many times what is usual lose influence; ordinary least squares if None.
     committee : CommitteeSettings or None
         Further potentials, whose disagreement is an uncertainty.
-    seed, n_starts, max_iterations, tolerance, threads
+    seed, n_starts, max_iterations, tolerance, threads, method
         See :func:`aiida_alpot.fitting.fit_potential`.
     """
 
@@ -108,6 +109,7 @@ class TrainingSettings:
     max_iterations: int = DEFAULT_ITERATIONS
     tolerance: float = DEFAULT_TOLERANCE
     threads: int = 1
+    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -345,6 +347,7 @@ class _Trainer:
             max_iterations=settings.max_iterations,
             tolerance=settings.tolerance,
             threads=settings.threads,
+            method=settings.method,
             progress=self.progress,
         )
 
@@ -360,8 +363,11 @@ class _Trainer:
         return deviations(self.shifted, self._predict(potential), self.settings.weights)
 
     def _rank_warnings(self, potential: MomentTensorPotential) -> Iterator[FitWarning]:
+        """Warn about undetermined parameters, where the matrices of the labels can be had."""
         from aiida_alpot.grading.row_space import structural_rank
 
+        if choose_method(None, potential.n_parameters, self.settings.threads) != PROJECTION:
+            return
         targets = dataclasses.replace(self._targets(self.shifted), restraints=None)
         equations = normal_equations(
             potential, self.environment, targets, threads=self.settings.threads

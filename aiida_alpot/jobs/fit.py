@@ -84,7 +84,7 @@ class FitRequest(Request):
     committee : dict or null
         Keys of :class:`~aiida_alpot.fitting.committee.CommitteeSettings`; members are written as
         ``potential_000.mtp``, ``potential_001.mtp``, ...
-    max_iterations, tolerance, seed, n_starts, threads
+    max_iterations, tolerance, seed, n_starts, threads, method
         See :func:`aiida_alpot.fitting.fit_potential`.
     active_set : dict or null
         ``mode`` and ``method`` of the active set to build, see
@@ -113,6 +113,7 @@ class FitRequest(Request):
     seed: int = 0
     n_starts: int = 1
     threads: int = 1
+    method: str | None = None
     active_set: dict[str, str] | None = None
 
 

@@ -82,6 +82,7 @@ def training_settings(request: FitRequest) -> TrainingSettings:
         max_iterations=request.max_iterations,
         tolerance=request.tolerance,
         threads=request.threads,
+        method=request.method,
     )
 
 

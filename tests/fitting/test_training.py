@@ -69,6 +69,13 @@ def test_good_data_give_no_warning_and_the_same_potential_as_a_bare_fit(training
     assert np.array_equal(plain.fit.potential.parameters, bare.potential.parameters)
 
 
+def test_the_method_reaches_the_search(training):
+    result = train(training, method="matrix-free", max_iterations=3)
+    assert result.fit.loss_history[-1] < result.fit.loss_history[0]
+    with pytest.raises(SettingError, match="method of the fit is 'guess'"):
+        train(training, method="guess")
+
+
 # poor data
 
 

@@ -95,6 +95,11 @@ def _is_core_word(word: str) -> bool:
     show_default=True,
     help="Random starts; the best one wins.",
 )
+@click.option(
+    "--method",
+    type=click.Choice(["projection", "matrix-free"]),
+    help="How it is searched; by the memory that is needed if not given.",
+)
 @seed_option
 @threads_option
 @required_output_option
@@ -124,7 +129,7 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
                 **_files(job, given),
                 **{
                     key: given[key]
-                    for key in ("min_distance", "max_iterations", "n_starts", "seed")
+                    for key in ("min_distance", "max_iterations", "n_starts", "seed", "method")
                 },
             )
         finally:  # also after a second Ctrl-C, while errors are computed
