@@ -207,7 +207,7 @@ def _parse_rest(
     if not text:
         return np.full((n, 2), -1, dtype=np.int64), Configurations.empty()
     configurations = parse_cfg(text, source=source, species=species or None)
-    if links.max(initial=-1) >= len(configurations):
+    if links[:, 0].max(initial=-1) >= len(configurations):
         raise InputFileError(
             f"{source}: active rows belong to configuration {links[:, 0].max()}, "
             f"{len(configurations)} are there. {_DAMAGED}"

@@ -19,6 +19,7 @@ from aiida_alpot.mtp.evaluate import energy_rows, evaluate
 from aiida_alpot.mtp.mlip_files import dump_potential, read_potential
 from aiida_alpot.mtp.potential import initial_potential
 from aiida_alpot.mtp.selection_state import parse_state, split_content
+from aiida_alpot.mtp.zbl import CorePair, ZblCore
 
 LEVEL = 6
 KINDS = [
@@ -280,3 +281,21 @@ def test_an_active_set_of_another_potential_is_not_written(potential, training):
     other = potential.with_parameters(1.01 * potential.parameters)
     with pytest.raises(ActiveSetError, match="another potential"):
         dump_almtp(other, active_set)
+
+
+def test_many_rows_of_one_configuration_and_a_core_are_read_back(tmp_path):
+    bare = trained_potential(("Cu",))
+    potential = bare.with_core(ZblCore((CorePair("Cu", "Cu", 1.0, 1.7),)))
+    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
+    atoms.rattle(0.2, seed=1)
+    training = Configurations.from_atoms([atoms])
+    active_set = build_active_set(potential, training, mode="neighborhood", method="parity")
+    write_almtp(tmp_path / "a.almtp", potential, active_set, training)
+    again = read_potential(tmp_path / "a.almtp")
+    assert again.core == potential.core
+    grades = ExtrapolationGrader(again, load_active_set(tmp_path / "a.almtp")).grade(training)
+    np.testing.assert_allclose(
+        grades.per_configuration,
+        ExtrapolationGrader(potential, active_set).grade(training).per_configuration,
+        rtol=1e-9,
+    )
