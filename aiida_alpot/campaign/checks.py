@@ -71,6 +71,7 @@ def _check_species(campaign: CampaignFile, source: str) -> None:
     core = campaign.potential.zbl
     if core is not None:
         _check_core(core, cutoff, source)
+        _check_core_pairs(core, campaign, source)
 
 
 def _check_core(core: ZblSection, cutoff: float, source: str) -> None:
@@ -81,6 +82,17 @@ def _check_core(core: ZblSection, cutoff: float, source: str) -> None:
     if core.inner is not None and core.inner >= (core.outer or cutoff * INNER_SHARE / OUTER_SHARE):
         allowed = "numbers below outer" if core.outer else "numbers that keep outer in the cutoff"
         raise wrong_value(source, ("potential", "zbl", "inner"), core.inner, allowed)
+
+
+def _check_core_pairs(core: ZblSection, campaign: CampaignFile, source: str) -> None:
+    location, cutoff = ("potential", "zbl", "pairs"), campaign.potential.cutoff
+    for name, (inner, outer) in core.pairs.items():
+        symbols = name.split("-")
+        if len(symbols) != 2 or not set(symbols) <= set(campaign.species):
+            raise wrong_value(source, location, name, "two of the species joined by '-'")
+        if not inner < outer < cutoff:
+            allowed = f"inner below outer, outer below the cutoff, {cutoff}"
+            raise wrong_value(source, (*location, name), [inner, outer], allowed)
 
 
 def _check_items(campaign: CampaignFile, source: str) -> None:

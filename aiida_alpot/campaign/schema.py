@@ -94,6 +94,12 @@ class ZblSection(Section):
         "pair if absent.",
         "numbers above inner and below the cutoff, or nothing",
     )
+    pairs: dict[str, Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]] = key(
+        {},
+        "Inner and outer radius in A of single pairs of species, in place of the others: "
+        "{W-H: [0.9, 1.4]}.",
+        "pairs of species with two numbers, the first below the second",
+    )
     overlay: bool = key(
         False,
         "Whether the radial functions stay as they are below the outer radius, as in codes that "
@@ -124,7 +130,7 @@ class PotentialSection(Section):
         None,
         "Repulsive core (ZBL) for pairs nearer than any in the data; {} takes its defaults, none "
         "if absent. Its radii stay as they are during a campaign.",
-        "inner, outer, overlay, or nothing",
+        "inner, outer, pairs, overlay, or nothing",
     )
 
 
@@ -372,6 +378,12 @@ class FitSection(Section):
         "Whether the inner end of the radial functions follows shorter distances in later data. "
         "They are expanded again, which changes no prediction.",
         "true or false",
+    )
+    n_starts: Count = key(
+        1,
+        "Random starts of the first fit, of which the best is taken; later turns go on from the "
+        "potential before. In a large training set they are compared on a part of it.",
+        "numbers from 1",
     )
     max_iterations: Count = key(200, "Most iterations of one fit.", "numbers from 1")
     tolerance: PositiveFloat = key(

@@ -56,9 +56,9 @@ class FitRequest(Request):
         Lower end of the interval of the radial functions, Angstrom. If null that of ``initial``, or
         0.99 times the smallest distance in the training set.
     zbl : dict or null
-        ``inner`` and ``outer`` radius (Angstrom) and ``overlay`` of the repulsive core, see
-        :func:`~aiida_alpot.mtp.repulsion.core_of_training`; each may be absent. If null the core of
-        ``initial``, or none.
+        ``inner`` and ``outer`` radius (Angstrom), ``pairs`` and ``overlay`` of the repulsive core,
+        see :func:`~aiida_alpot.mtp.repulsion.core_of_training`; each may be absent. If null the
+        core of ``initial``, or none.
     initial : str or null
         File of a potential to go on from, of the same or a lower level.
     widen_interval : bool
@@ -97,7 +97,7 @@ class FitRequest(Request):
     test: dict[str, str] = field(default_factory=dict)
     species: tuple[str, ...] | None = None
     min_distance: float | None = None
-    zbl: dict[str, float | bool | None] | None = None
+    zbl: dict[str, float | bool | dict[str, tuple[float, float]] | None] | None = None
     initial: str | None = None
     widen_interval: bool = False
     weights: dict[str, float | None] = field(default_factory=dict)
@@ -123,6 +123,7 @@ class _Core(Request):
 
     inner: float | None = None
     outer: float | None = None
+    pairs: dict[str, tuple[float, float]] = field(default_factory=dict)
     overlay: bool = False
 
 
@@ -236,6 +237,7 @@ def _with_core(
             potential.cutoff,
             inner=settings.inner,
             outer=settings.outer,
+            pairs=settings.pairs,
             overlay=settings.overlay,
             known=potential.core if is_default else None,
         )

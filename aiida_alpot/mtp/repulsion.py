@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
 from aiida_alpot.mtp.blocks import run_chunks
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.zbl import ZblCore, core_from_distances, repulsion_table
+from aiida_alpot.mtp.zbl import CorePair, ZblCore, core_from_distances, repulsion_table
 from aiida_alpot.neighbors import NeighborList, batch_neighbor_list
 
 Array = np.ndarray
@@ -123,6 +124,7 @@ def core_of_training(
     *,
     inner: float | None = None,
     outer: float | None = None,
+    pairs: Mapping[str, tuple[float, float]] | None = None,
     overlay: bool = False,
     known: ZblCore | None = None,
 ) -> ZblCore:
@@ -138,6 +140,8 @@ def core_of_training(
         Of the potential, Angstrom; pairs beyond it are not looked at.
     inner, outer : float, optional
         Radii of all pairs in place of the defaults, Angstrom.
+    pairs : mapping of str to (inner, outer), optional
+        Radii of single pairs such as "W-H", which go before all others, Angstrom.
     overlay : bool
         Whether the radial functions stay as they are, see :mod:`aiida_alpot.mtp.zbl`.
     known : ZblCore, optional
@@ -146,11 +150,27 @@ def core_of_training(
     Raises
     ------
     SettingError
-        If the radii are not in order.
+        If the radii are not in order, or a pair is not one of ``species``.
     """
+    chosen = ZblCore(tuple(_named_pairs(pairs or {}, species)), fades=not overlay)
+    if known is not None:
+        chosen = chosen.extended(known)
     smallest = {} if inner or outer else smallest_distances(training, cutoff)
-    core = core_from_distances(smallest, species, inner=inner, outer=outer, fades=not overlay)
-    return core if known is None else known.extended(core)
+    others = core_from_distances(smallest, species, inner=inner, outer=outer)
+    return chosen.extended(others).completed(species)
+
+
+def _named_pairs(
+    pairs: Mapping[str, tuple[float, float]], species: Sequence[str]
+) -> Iterator[CorePair]:
+    for name, (inner, outer) in pairs.items():
+        symbols = name.split("-")
+        if len(symbols) != 2 or not set(symbols) <= set(species):
+            raise SettingError(
+                f"The pair {name!r} of the ZBL core is not two of the species "
+                f"{', '.join(species)} joined by '-', as in 'W-H'."
+            )
+        yield CorePair(symbols[0], symbols[1], inner, outer)
 
 
 def smallest_distances(

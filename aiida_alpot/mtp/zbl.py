@@ -207,7 +207,6 @@ def core_from_distances(
     *,
     inner: float | None = None,
     outer: float | None = None,
-    fades: bool = True,
 ) -> ZblCore:
     """Return the core of a potential from the smallest distances of its training data.
 
@@ -221,8 +220,6 @@ def core_from_distances(
         Radii of all pairs, Angstrom. By default 0.65 and 0.95 times the smallest distance of the
         pair, or times the sum of the covalent radii where the pair does not occur. Where one is
         given the other keeps the ratio of the defaults.
-    fades : bool
-        See :class:`ZblCore`.
 
     Raises
     ------
@@ -234,10 +231,10 @@ def core_from_distances(
         first = inner if inner is not None else (outer or 0.0) / ratio
         second = outer if outer is not None else (inner or 0.0) * ratio
         names = combinations_with_replacement(species, 2)
-        return ZblCore(tuple(CorePair(*pair, first, second) for pair in names), fades)
+        return ZblCore(tuple(CorePair(*pair, first, second) for pair in names))
     known = [
         CorePair(*pair, INNER_SHARE * distance, OUTER_SHARE * distance)
         for pair in combinations_with_replacement(species, 2)
         if (distance := smallest.get(frozenset(pair))) is not None
     ]
-    return ZblCore(tuple(known), fades).completed(species)
+    return ZblCore(tuple(known)).completed(species)

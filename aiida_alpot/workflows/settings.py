@@ -25,7 +25,7 @@ class PotentialSettings(Request):
     level: int
     cutoff: float
     min_distance: float | None = None
-    zbl: dict[str, float | bool | None] | None = None
+    zbl: dict[str, float | bool | dict[str, tuple[float, float]] | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class FitSettings(Request):
     robust: float | None = None
     pull: float | None = None
     widen_interval: bool = False
+    n_starts: int = 1
 
 
 @dataclass(frozen=True)

@@ -227,10 +227,25 @@ MISTAKES = {
         "cutoff: 5.0",
         ["potential.zbl.outter", "did you mean 'outer'"],
     ),
+    "core of a pair with a foreign species": (
+        "cutoff: 5.0, zbl: {pairs: {Cu-H: [0.9, 1.4]}}",
+        "cutoff: 5.0",
+        ['potential.zbl.pairs is "Cu-H"', "two of the species"],
+    ),
+    "core of a pair inside out": (
+        "cutoff: 5.0, zbl: {pairs: {Cu-Cu: [1.4, 0.9]}}",
+        "cutoff: 5.0",
+        ["potential.zbl.pairs.Cu-Cu is [1.4, 0.9]", "inner below outer"],
+    ),
+    "core of a pair with one radius": (
+        "cutoff: 5.0, zbl: {pairs: {Cu-Cu: [1.4]}}",
+        "cutoff: 5.0",
+        ["potential.zbl.pairs", "[1.4]", "two numbers"],
+    ),
     "core that is no section": (
         "cutoff: 5.0, zbl: auto",
         "cutoff: 5.0",
-        ['potential.zbl is "auto"', "inner, outer, overlay"],
+        ['potential.zbl is "auto"', "inner, outer, pairs, overlay"],
     ),
     "unknown property": (
         "name: test\nvalidate: [{kind: eos}]",

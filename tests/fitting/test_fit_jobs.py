@@ -125,6 +125,8 @@ def test_a_fit_with_a_core_says_its_radii_and_a_warm_start_keeps_them(folder, ru
     moved = run(**fewer, zbl={"inner": 1.0, "outer": 1.5, "overlay": True})["zbl"]
     assert moved["radii"] == {"Cu-Cu": [1.0, 1.5]}
     assert moved["overlay"] is True
+    single = run(**fewer, zbl={"pairs": {"Cu-Cu": [1.1, 1.6]}})["zbl"]
+    assert single["radii"] == {"Cu-Cu": [1.1, 1.6]}
     assert run(**FIT, max_iterations=1)["zbl"] is None
     assert read_potential(folder / "potential.mtp").core is None
 
@@ -132,6 +134,8 @@ def test_a_fit_with_a_core_says_its_radii_and_a_warm_start_keeps_them(folder, ru
 def test_a_core_that_cannot_be_is_refused(run):
     with pytest.raises(SettingError, match="inner < outer"):
         run(**FIT, zbl={"inner": 2.0, "outer": 1.0})
+    with pytest.raises(SettingError, match="'Cu-Au' of the ZBL core"):
+        run(**FIT, zbl={"pairs": {"Cu-Au": [1.0, 2.0]}})
     with pytest.raises(SettingError, match="'width'"):
         run(**FIT, zbl={"width": 2.0})
 

@@ -341,6 +341,21 @@ def test_default_radii_follow_the_data():
         Configurations.from_atoms(structures), ("Cu",), 5.0, inner=0.9, outer=1.4
     )
     assert explicit.pairs == (CorePair("Cu", "Cu", 0.9, 1.4),)
+    single = core_of_training(
+        Configurations.from_atoms(structures),
+        ("Cu", "Au"),
+        5.0,
+        pairs={"Au-Cu": (1.0, 1.5)},
+        known=core,
+        overlay=True,
+    )
+    assert single.pair("Cu", "Au").outer == 1.5
+    assert single.pair("Cu", "Cu") == core.pair("Cu", "Cu")
+    assert not single.fades
+    with pytest.raises(SettingError, match="'Cu-H'"):
+        core_of_training(
+            Configurations.from_atoms(structures), ("Cu",), 5.0, pairs={"Cu-H": (1.0, 1.5)}
+        )
 
 
 def test_a_core_that_cannot_be_is_refused():
