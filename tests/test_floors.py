@@ -32,6 +32,7 @@ FLOORS = {
     "selection": 1,
     "properties": 1,
     "testing": 1,
+    "interfaces": 1,
     "jobs": 2,
     "campaign": 2,
     "data": 3,

@@ -88,6 +88,8 @@ class MTP(Calculator):  # type: ignore[misc]
         self.parameters.update(
             potential=potential.name, species=list(potential.species), skin=float(skin)
         )
+        self.strain_derivative = np.zeros(6)
+        """dE/dstrain of the last evaluation, eV, xx yy zz yz xz xy; also where no stress is."""
         self._evaluator: SiteEvaluator | None = None
         self._numbers = np.zeros(0, dtype=np.int64)
         self._has_warned = False
@@ -136,6 +138,7 @@ class MTP(Calculator):  # type: ignore[misc]
                 "The forces are not finite: atoms coincide (smallest distance "
                 f"{self.neighbors.smallest_distance:.3g} A). Repair the structure."
             )
+        self.strain_derivative = strain
         self.results = {
             "energy": energy,
             "free_energy": energy,

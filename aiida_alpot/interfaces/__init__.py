@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Our engine inside other programs."""
