@@ -110,7 +110,9 @@ def fit_potential(
         Of the radial coefficients of further starts.
     n_starts : int
         Number of starts; the first is ``initial``, the others have random radial coefficients. The
-        lowest loss wins.
+        lowest loss wins. In a training set with many labels for each parameter untrained starts are
+        compared by short searches in a part of it, see :mod:`aiida_alpot.fitting.preliminary`, and
+        the best goes on in the whole set.
     max_iterations : int
         Largest number of steps of each start.
     tolerance : float

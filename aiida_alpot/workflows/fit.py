@@ -118,6 +118,8 @@ def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
         "robust": fit.robust,
         "pull": None if fit.pull is None else {"strength": fit.pull},
         "widen_interval": fit.widen_interval,
+        # later turns go on from a potential that is trained
+        "n_starts": fit.n_starts if turn == 0 else 1,
         "max_iterations": fit.max_iterations,
         "tolerance": fit.tolerance,
         "seed": derive_seed(settings["seed"], turn, "fit"),

@@ -181,3 +181,10 @@ def test_the_request_of_a_campaign_is_one_that_the_job_takes(write_campaign):
     assert found.weighting.energy_zero == "hull"
     assert found.weighting.force_limit == 25.0
     assert found.weights.force == 0.01
+
+
+def test_only_the_first_fit_of_a_campaign_has_several_starts(write_campaign):
+    from aiida_alpot.workflows.fit import fit_request
+
+    settings = load_campaign(write_campaign(added="fit: {n_starts: 3}\n")).as_settings()
+    assert [fit_request(settings, turn=turn)["n_starts"] for turn in (0, 1, 2)] == [3, 1, 1]
