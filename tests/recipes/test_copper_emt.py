@@ -126,6 +126,7 @@ def test_the_export_gives_the_errors_of_the_last_fit(finished, aiida_profile, tm
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "potential.mtp",
+        "potential.almtp",
         "active_set.npz",
         "training.xyz",
         "test_hot.xyz",
