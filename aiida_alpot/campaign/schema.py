@@ -114,9 +114,9 @@ class PotentialSection(Section):
     level: int = key(
         8,
         "Level of the potential: accuracy against cost.",
-        "even numbers from 2 to 24",
+        "even numbers from 2 to 28",
         ge=2,
-        le=24,
+        le=28,
         multiple_of=2,
     )
     cutoff: float = key(5.0, "Cutoff radius in A.", "numbers from 1 to 20", ge=1, le=20)

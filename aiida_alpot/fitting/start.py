@@ -41,7 +41,7 @@ def start_potential(
     training : Configurations
         Gives the defaults of species and smallest distance.
     level : int
-        Even, 2 to 24.
+        Even, 2 to 28.
     cutoff : float
         Angstrom.
     species : sequence of str, optional

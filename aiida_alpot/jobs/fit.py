@@ -45,7 +45,7 @@ class FitRequest(Request):
     training : list of str
         Files of the training set.
     level : int
-        Even, 2 to 24.
+        Even, 2 to 28.
     cutoff : float
         Angstrom.
     test : dict

@@ -210,7 +210,7 @@ def initial_potential(
     Parameters
     ----------
     level : int
-        Even, 2 to 24.
+        Even, 2 to 28.
     cutoff, min_distance : float
         Angstrom, ``0 < min_distance < cutoff``.
     species : sequence of str

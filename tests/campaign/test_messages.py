@@ -23,7 +23,7 @@ MISTAKES = {
         ["potential.cutof", "did you mean 'cutoff'"],
     ),
     "missing key": ("", "label: {calculator: EMT}\n", ["label is missing", "calculator"]),
-    "text for a number": ("level: high", "level: 8", ["potential.level", '"high"', "2 to 24"]),
+    "text for a number": ("level: high", "level: 8", ["potential.level", '"high"', "2 to 28"]),
     "odd level": ("level: 7", "level: 8", ["potential.level is 7", "even numbers"]),
     "number for text": ("name: 3", "name: test", ["name is 3", "letters"]),
     "true for a number": (

@@ -48,7 +48,7 @@ def _is_core_word(word: str) -> bool:
 
 @click.command("fit", cls=JobCommand)
 @training_option
-@click.option("--level", type=int, metavar="N", help="Level of the potential, 2 to 24.")
+@click.option("--level", type=int, metavar="N", help="Level of the potential, 2 to 28.")
 @click.option(
     "--cutoff", type=click.FloatRange(min=0, min_open=True), metavar="A", help="Cutoff radius, A."
 )
