@@ -8,13 +8,18 @@ pure elements among the configurations and copes with a single composition.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from scipy.optimize import linprog
+from scipy.spatial import ConvexHull, QhullError
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.references import composition
 
 Array = np.ndarray
+_FEW = 50
+"""Up to so many compositions all of them are mixed."""
 
 
 def energies_above_lowest(configurations: Configurations, trusted: Array) -> Array:
@@ -76,18 +81,28 @@ def _lowest_by_composition(
 
 def _lower_hull(compositions: Array, energies: Array) -> Array:
     """Return the hull at each composition; NaN where it is not spanned by known energies."""
-    known = np.isfinite(energies)
     hull = np.full(len(energies), np.nan)
-    if not known.any():
+    known = np.flatnonzero(np.isfinite(energies))
+    if not len(known):
         return hull
     # energies of free atoms, which change no distance, are taken off for the accuracy of the solver
     atoms = np.linalg.lstsq(compositions[known], energies[known], rcond=None)[0]
     excess = energies[known] - compositions[known] @ atoms
+    corners = _corners(compositions[known], excess)
     # one row more: shares of the mixture sum to one, also where compositions are rounded
-    mixture = np.vstack([compositions[known].T, np.ones(known.sum())])
+    mixture = np.vstack([compositions[known[corners]].T, np.ones(len(corners))])
     for index, target in enumerate(compositions):
         right = np.append(target, 1.0)
-        found = linprog(excess, A_eq=mixture, b_eq=right, bounds=(0.0, None))
+        found = linprog(excess[corners], A_eq=mixture, b_eq=right, bounds=(0.0, None))
         if found.success:
             hull[index] = found.fun + target @ atoms
     return hull
+
+
+def _corners(compositions: Array, excess: Array) -> Array:
+    """Return the points that can be corners of the hull: few of many, all where they are flat."""
+    points = np.column_stack([compositions[:, 1:], excess])
+    if len(points) > _FEW:
+        with suppress(QhullError):  # points of one composition, in a line or in a plane
+            return np.sort(ConvexHull(points).vertices)
+    return np.arange(len(points))

@@ -54,6 +54,28 @@ def test_energies_of_free_atoms_do_not_change_the_distance_from_the_hull():
     assert (above > -1e-9).all()
 
 
+@pytest.mark.parametrize("species", [("Cu", "Au"), ("Cu", "Au", "Ag")], ids=len)
+def test_many_compositions_have_the_hull_of_its_corners(species):
+    rng = np.random.default_rng(1)
+    counts = rng.integers(0, 12, (90, len(species)))
+    counts[:, 0] += 1
+    formulas = ["".join(f"{s}{n}" for s, n in zip(species, row, strict=True)) for row in counts]
+    energies = rng.normal(-3.0, 0.2, len(formulas))
+    data = compounds(formulas, energies)
+    above = energies_above_hull(data, everything(data))
+    assert above.min() == pytest.approx(0.0, abs=1e-8)
+    on_hull = above < 1e-8
+    # without the others the corners have the same hull
+    few = data.select(on_hull)
+    assert len(few) < 50
+    np.testing.assert_allclose(energies_above_hull(few, everything(few)), 0.0, atol=1e-8)
+    for index in range(0, 90, 9):
+        one = data.select([*np.flatnonzero(on_hull), index])
+        assert energies_above_hull(one, everything(one))[-1] == pytest.approx(
+            above[index], abs=1e-7
+        )
+
+
 def test_one_composition_has_the_same_hull_as_lowest_energy():
     data = compounds(["CuAu", "CuAu", "CuAu"], [-3.0, -2.5, np.nan])
     for measure in (energies_above_hull, energies_above_lowest):
