@@ -2,9 +2,9 @@
 """Cost of extrapolation grades: of an MD step with and without them, and of a selection.
 
 Run ``python benchmarks/grades.py``; ``--json FILE`` keeps the figures. One thread; each time is the
-smallest of several repeats, steps with and without grades alternating, so that both see the same
-machine. An MD step moves every atom a little, reuses the neighbour list within its skin, and
-includes all that ASE's interface costs.
+smallest process time of several repeats, steps with and without grades alternating, so that both
+see the same machine. An MD step moves every atom a little, reuses the neighbour list within its
+skin, and includes all that ASE's interface costs.
 """
 
 # ruff: noqa: E402 - the number of threads is set before NumPy is loaded
@@ -31,10 +31,11 @@ from aiida_alpot.grading.row_space import structural_projection, with_generic_co
 from aiida_alpot.jobs.run import cpu_type
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+from aiida_alpot.mtp.warm_up import compile_kernels
 from aiida_alpot.selection.maxvol_selection import select
 
 LEVELS = (8, 12, 16, 20)
-TARGET_LEVEL, TARGET_RATIO = 12, 0.5
+TARGET_LEVELS, TARGET_COST = (16, 20), 0.5
 
 
 def make_potential(level: int) -> MomentTensorPotential:
@@ -62,9 +63,9 @@ def time_steps(atoms: Atoms, calculators: list[MTP], repeats: int) -> list[float
     for _ in range(repeats):
         atoms.positions += rng.normal(0.0, 1e-3, (len(atoms), 3))
         for index, calculator in enumerate(calculators):
-            started = time.perf_counter()
+            started = time.process_time()
             calculator.calculate(atoms, ["energy", "forces", "stress"])
-            fastest[index] = min(fastest[index], time.perf_counter() - started)
+            fastest[index] = min(fastest[index], time.process_time() - started)
     return fastest
 
 
@@ -126,8 +127,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    make_warm = make_cells(1, 2, 0.05, seed=0)
-    build_active_set(make_potential(8), make_warm)  # compiles the kernels
+    compile_kernels()
     print(f"CPU {cpu_type()}, one thread")
     steps = []
     for level in LEVELS:
@@ -151,10 +151,11 @@ def main() -> None:
         f"MAXVOL of {volumes['m']} x {volumes['n']}: {volumes['one_batch_s']:.1f} s in one batch "
         f"({volumes['n_swaps']} swaps), {volumes['in_blocks_s']:.1f} s in blocks"
     )
-    worst = max(one["cost_of_grades"] for one in steps if one["level"] == TARGET_LEVEL)
-    verdict = "met" if worst <= TARGET_RATIO else "MISSED"
+    worst = max(one["cost_of_grades"] for one in steps if one["level"] in TARGET_LEVELS)
+    verdict = "met" if worst <= TARGET_COST else "MISSED"
     print(
-        f"level {TARGET_LEVEL}: grades cost {worst:.2f} of a step, target {TARGET_RATIO}: {verdict}"
+        f"levels {TARGET_LEVELS}: a step with grades costs at most {1 + worst:.2f} of one without, "
+        f"target {1 + TARGET_COST}: {verdict}"
     )
     if arguments.json:
         content = {"cpu": cpu_type(), "steps": steps, "selections": selections, "maxvol": volumes}

@@ -68,6 +68,52 @@ for name, module in list(sys.modules.items()):
 """
 
 
+JOBS = """
+import json, sys
+import numpy as np
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from numba.core.dispatcher import Dispatcher
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.fitting.fit import fit_potential
+from aiida_alpot.fitting.start import start_potential
+from aiida_alpot.grading import ExtrapolationGrader, build_active_set
+from aiida_alpot.mtp.calculator import MTP
+from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.selection.maxvol_selection import select
+
+cells = []
+for seed in range(6):
+    atoms = bulk("Cu", cubic=True)
+    atoms.symbols[: seed % 2] = "Au"
+    atoms.rattle(0.1, seed=seed)
+    atoms.calc = EMT()
+    atoms.get_forces()
+    atoms.get_stress()
+    cells.append(atoms)
+training = Configurations.from_atoms(cells, level_of_theory="emt")
+start = start_potential(training, level=6, cutoff=4.5, min_distance=1.5)
+potential = fit_potential(training, initial=start, max_iterations=3).potential
+evaluate(potential, training)
+active_set = build_active_set(potential, training)
+select(potential, training, training=training)
+ExtrapolationGrader(potential, active_set).grade(training)
+atoms = cells[0].copy()
+atoms.calc = MTP(potential, active_set=active_set)
+for _ in range(3):
+    atoms.positions[0, 0] += 0.2
+    atoms.get_forces()
+compiled = [
+    f"{name}.{function.py_func.__name__}"
+    for name, module in sorted(sys.modules.items())
+    if name.startswith("aiida_alpot")
+    for function in vars(module).values()
+    if isinstance(function, Dispatcher) and sum(function.stats.cache_misses.values())
+]
+print(json.dumps(compiled))
+"""
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "sources").mkdir()
@@ -190,3 +236,10 @@ def test_levels_and_numbers_of_species_share_one_compilation(run):
     # each function has one signature, whatever it was called for
     found = run(f"{SIGNATURES}\nprint('[]')")
     assert found == []
+
+
+def test_after_the_warm_up_no_job_compiles_anything(run, folder):
+    cache = {"NUMBA_CACHE_DIR": str(folder / "machine_code")}
+    warm_up = "from aiida_alpot.mtp.warm_up import compile_kernels; print(compile_kernels())"
+    assert run(warm_up, **cache) > 0.0
+    assert run(JOBS, **cache) == []

@@ -24,6 +24,7 @@ def compile_kernels() -> float:
         Seconds it took.
     """
     from aiida_alpot.fitting.normal_equations import add_weighted_products
+    from aiida_alpot.grading import empty_active_set
     from aiida_alpot.mtp.calculator import MTP
     from aiida_alpot.mtp.evaluate import energy_rows
     from aiida_alpot.mtp.gradient import loss_gradient
@@ -35,7 +36,9 @@ def compile_kernels() -> float:
     potential = initial_potential(
         4, 3.0, species=["Cu"], min_distance=1.5, rng=np.random.default_rng(0)
     ).with_core(ZblCore())
-    atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]], calculator=MTP(potential))
+    active_set = empty_active_set(potential, method="parity")
+    atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+    atoms.calc = MTP(potential, active_set=active_set)
     atoms.get_potential_energy()
     configurations = Configurations.from_atoms([atoms])
     energy_rows(potential, configurations)
