@@ -10,7 +10,9 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, GeometryError, LabelError
-from aiida_alpot.neighbors import minimum_distance
+from aiida_alpot.neighbors import batch_neighbor_list, complete_cells, minimum_distance
+
+_SURELY_A_VOLUME = 1e-3  # A^3
 
 
 def check_geometry(configurations: Configurations, *, collision: float = 0.3) -> None:
@@ -33,6 +35,8 @@ def check_geometry(configurations: Configurations, *, collision: float = 0.3) ->
     """
     if len(configurations) == 0:
         raise EmptyDataError("The data set holds no configuration; give at least one.")
+    if _is_usable(configurations, collision):
+        return
     for index in range(len(configurations)):
         _check_numbers_of(configurations, index)
         closest = minimum_distance(configurations.atoms(index), collision)
@@ -75,6 +79,17 @@ def check_labels(configurations: Configurations) -> None:
                 f"Configuration {name} has no energy and no forces, or they are NaN. Label it or "
                 "leave it out."
             )
+
+
+def _is_usable(configurations: Configurations, collision: float) -> bool:
+    """Whether all configurations together pass, which is quickly known; if not, one is to blame."""
+    has_numbers = np.isfinite(configurations.positions).all() and configurations.n_atoms.all()
+    if not (has_numbers and np.isfinite(configurations.cells).all()):
+        return False
+    boxes = complete_cells(configurations.cells, configurations.pbc)
+    if (np.abs(np.linalg.det(boxes)) < _SURELY_A_VOLUME).any():
+        return False
+    return batch_neighbor_list(configurations, collision).n_pairs == 0
 
 
 def _check_numbers_of(configurations: Configurations, index: int) -> None:

@@ -29,7 +29,8 @@ __all__ = ["Configurations", "Origin", "concatenate"]
 
 Array = np.ndarray
 
-_PER_ATOM = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
+ATOM_ARRAYS = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
+"""Names of the arrays over atoms."""
 _PER_CONFIGURATION = (
     "cells",
     "pbc",
@@ -197,7 +198,7 @@ class Configurations(ArrayFile):
         chosen = np.arange(len(self))[np.asarray(indices, dtype=None if len(indices) else int)]
         rows = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in chosen]
         atoms = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
-        changes: dict[str, Any] = {name: getattr(self, name)[atoms] for name in _PER_ATOM}
+        changes: dict[str, Any] = {name: getattr(self, name)[atoms] for name in ATOM_ARRAYS}
         changes |= {name: getattr(self, name)[chosen] for name in _PER_CONFIGURATION}
         changes["offsets"] = np.concatenate([[0], np.cumsum(self.n_atoms[chosen])]).astype(np.int64)
         return dataclasses.replace(self, **changes)
@@ -264,7 +265,7 @@ def concatenate(sets: Sequence[Configurations]) -> Configurations:
         )
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(one, name) for one in filled])
-        for name in _PER_ATOM + _PER_CONFIGURATION
+        for name in ATOM_ARRAYS + _PER_CONFIGURATION
     }
     counts = np.concatenate([one.n_atoms for one in filled])
     joined["offsets"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

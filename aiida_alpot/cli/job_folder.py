@@ -7,13 +7,14 @@ So a number that a person gets on the command line is the number that a campaign
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from aiida_alpot.errors import SettingError
+from aiida_alpot.errors import AlpotError, SettingError
 
 if TYPE_CHECKING:
     from aiida_alpot.configurations import Configurations
@@ -29,6 +30,7 @@ class JobFolder:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="alpot-")
         self.path = Path(self._folder.name)
+        self._copies: dict[str, Path] = {}
 
     def __enter__(self) -> JobFolder:
         return self
@@ -40,6 +42,17 @@ class JobFolder:
         traceback: TracebackType | None,
     ) -> None:
         self._folder.cleanup()
+
+    def add_file(self, path: Path) -> str:
+        """Copy a file as it is, whatever its size, and return how a request names it.
+
+        Errors of the job name the file that was copied.
+        """
+        folder = self.path / "input"
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+        self._copies[str((folder / path.name).resolve())] = path
+        return f"input/{path.name}"
 
     def add_configurations(self, configurations: Configurations, name: str) -> str:
         """Write configurations as ``name.npz`` and return the name of the file."""
@@ -89,7 +102,15 @@ class JobFolder:
         request = {"schema": SCHEMA, "job": job, **keys}
         file = self.path / REQUEST_FILE
         file.write_text(json.dumps(request, indent=1), encoding="utf-8")
-        return run_request(file)
+        try:
+            return run_request(file)
+        except AlpotError as error:
+            text = str(error)
+            for copy, original in self._copies.items():
+                text = text.replace(copy, str(original))
+            if text == str(error):
+                raise
+            raise type(error)(text) from error
 
     def configurations(self, name: str) -> Configurations:
         """Return the configurations that the job wrote as ``name``."""

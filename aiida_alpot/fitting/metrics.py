@@ -98,39 +98,75 @@ def errors(reference: Configurations, prediction: Predictions) -> Errors:
         Energies, forces and stresses of the same configurations in the same order, for instance an
         ``Evaluation``.
     """
-    energy = (prediction.energy - reference.energy) / np.maximum(reference.n_atoms, 1) * 1e3
-    trusted = reference.force_mask & np.isfinite(reference.forces).all(axis=1)
-    forces, labels = prediction.forces[trusted], reference.forces[trusted]
-    stress = (prediction.stress - reference.stress) / GPa
-    return Errors(
-        len(reference),
-        len(reference.numbers),
-        *_rmse_and_mae(energy),
-        *_rmse_and_mae(forces - labels),
-        _mean_angle(forces, labels),
-        *_rmse_and_mae(stress),
-    )
+    total = ErrorSums()
+    total.add(reference, prediction)
+    return total.errors()
 
 
-def _rmse_and_mae(difference: Array) -> tuple[float, float]:
-    known = difference[np.isfinite(difference)]
-    if not known.size:
-        return math.nan, math.nan
-    return float(np.sqrt(np.mean(known**2))), float(np.mean(np.abs(known)))
+class ErrorSums:
+    """Errors over sets that come part by part."""
+
+    def __init__(self) -> None:
+        self._n_configurations = 0
+        self._n_atoms = 0
+        self._energy = _Sums()
+        self._forces = _Sums()
+        self._stress = _Sums()
+        self._angle = _Sums()
+
+    def add(self, reference: Configurations, prediction: Predictions) -> None:
+        """Compare a part; arguments as those of :func:`errors`."""
+        trusted = reference.force_mask & np.isfinite(reference.forces).all(axis=1)
+        forces, labels = prediction.forces[trusted], reference.forces[trusted]
+        n_atoms = np.maximum(reference.n_atoms, 1)
+        self._n_configurations += len(reference)
+        self._n_atoms += len(reference.numbers)
+        self._energy.add((prediction.energy - reference.energy) / n_atoms * 1e3)
+        self._forces.add(forces - labels)
+        self._stress.add((prediction.stress - reference.stress) / GPa)
+        self._angle.add(_angles(forces, labels))
+
+    def errors(self) -> Errors:
+        """Return the errors over all parts."""
+        return Errors(
+            self._n_configurations,
+            self._n_atoms,
+            *self._energy.rmse_and_mae(),
+            *self._forces.rmse_and_mae(),
+            self._angle.rmse_and_mae()[1],
+            *self._stress.rmse_and_mae(),
+        )
 
 
-def _mean_angle(forces: Array, labels: Array) -> float:
-    """Return the mean of the angles in degrees; a prediction of exactly zero counts as 90."""
+class _Sums:
+    """Sums of absolute values and squares; what is not finite is left out."""
+
+    def __init__(self) -> None:
+        self._count, self._absolute, self._square = 0, 0.0, 0.0
+
+    def add(self, values: Array) -> None:
+        known = values[np.isfinite(values)]
+        self._count += known.size
+        self._absolute += float(np.abs(known).sum())
+        self._square += float((known**2).sum())
+
+    def rmse_and_mae(self) -> tuple[float, float]:
+        if not self._count:
+            return math.nan, math.nan
+        return math.sqrt(self._square / self._count), self._absolute / self._count
+
+
+def _angles(forces: Array, labels: Array) -> Array:
+    """Return the angles in degrees; a prediction of exactly zero counts as 90."""
     length = np.linalg.norm(labels, axis=1)
     forces, labels, length = (
         values[length > SMALLEST_FORCE] for values in (forces, labels, length)
     )
-    if not len(length):
-        return math.nan
     predicted_length = np.linalg.norm(forces, axis=1)
     scale = np.where(predicted_length > 0.0, predicted_length, 1.0) * length
     cosine = np.einsum("ij,ij->i", forces, labels) / scale
-    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())
+    angles: Array = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angles
 
 
 def _or_none(value: float) -> float | None:

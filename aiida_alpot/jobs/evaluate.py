@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from aiida_alpot.configuration_checks import check_geometry
-from aiida_alpot.fitting.metrics import errors
-from aiida_alpot.fitting.prediction import labelled_with, predict
+from aiida_alpot.fitting.metrics import ErrorSums
+from aiida_alpot.fitting.prediction import labelled_with
 from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.mlip_files import read_potential
-from aiida_alpot.mtp.structure_files import read_configurations
+from aiida_alpot.mtp.structure_streams import ConfigurationsWriter, stream_configurations
 
 PREDICTIONS_FILE = "predictions.npz"
 
@@ -44,6 +45,9 @@ REQUEST = EvaluateRequest
 def run(request: EvaluateRequest, folder: Path) -> Mapping[str, Any]:
     """Write ``predictions.npz``, the configurations with predictions as labels; return the errors.
 
+    The configurations are read, evaluated and written some at a time, so that memory does not grow
+    with the file.
+
     Raises
     ------
     InputFileError, EmptyDataError
@@ -54,11 +58,13 @@ def run(request: EvaluateRequest, folder: Path) -> Mapping[str, Any]:
         If the potential lacks a species or names none.
     """
     potential = read_potential(file_in(folder, request.potential), request.species or None)
-    configurations = read_configurations(
-        file_in(folder, request.configurations), species=potential.species or None
-    )
-    potential.types_of(configurations.numbers)
-    check_geometry(configurations)
-    prediction = predict(potential, configurations, threads=request.threads)
-    labelled_with(configurations, prediction).save(folder / PREDICTIONS_FILE)
-    return {"errors": errors(configurations, prediction).as_dict()}
+    path = file_in(folder, request.configurations)
+    total = ErrorSums()
+    with ConfigurationsWriter(folder / PREDICTIONS_FILE) as writer:
+        for part in stream_configurations(path, species=potential.species or None):
+            potential.types_of(part.numbers)
+            check_geometry(part)
+            prediction = evaluate(potential, part, threads=request.threads)
+            writer.write(labelled_with(part, prediction))
+            total.add(part, prediction)
+    return {"errors": total.errors().as_dict()}

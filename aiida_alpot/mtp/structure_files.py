@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from aiida_alpot.errors import EmptyDataError, InputFileError, LevelOfTheoryErro
 from aiida_alpot.mtp.mlip_configurations import read_cfg, write_cfg
 
 Array = np.ndarray
-_OUR_XYZ = (".xyz", ".extxyz")
+OUR_XYZ = (".xyz", ".extxyz")
 _VOIGT_TO_MATRIX = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 _LEVEL = "level_of_theory"
 # per-atom columns of extended XYZ beside species and positions
@@ -64,7 +64,7 @@ def read_configurations(
     elif path.suffix == ".cfg":
         configurations = read_cfg(path, species)
     else:
-        configurations = _read_with_ase(path)
+        configurations = configurations_of(list(iterate_structures(path)), path)
     if len(configurations) == 0 and not allow_empty:
         raise EmptyDataError(f"{path} holds no configuration; give at least one.")
     return configurations
@@ -95,37 +95,57 @@ def write_configurations(
             configurations.save(path)
         elif path.suffix == ".cfg":
             write_cfg(configurations, path, tuple(species or configurations.species))
-        elif path.suffix in _OUR_XYZ:
-            path.write_text("".join(_xyz_frames(configurations)), encoding="utf-8")
+        elif path.suffix in OUR_XYZ:
+            path.write_text(format_xyz(configurations), encoding="utf-8")
         else:
             _write_with_ase(configurations, path)
     except OSError as error:
         raise InputFileError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def _read_with_ase(path: Path) -> Configurations:
-    try:
-        with warnings.catch_warnings():
-            # readers of ASE warn of what they skip; what matters is checked afterwards
-            warnings.simplefilter("ignore")
-            structures = ase.io.read(path, index=":")
-    # readers of a hundred formats fail in as many ways on a damaged file
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputFileError(
-            f"Cannot read {path}: {reason}. Give a complete file in a format that ASE reads, an "
-            "MLIP .cfg or a .npz of configurations."
-        ) from error
-    if isinstance(structures, Atoms):
-        structures = [structures]
+def iterate_structures(path: Path) -> Iterator[Atoms]:
+    """Yield the structures of a file as ASE reads them; frame by frame where the format allows.
+
+    Raises
+    ------
+    InputFileError
+        If the file is damaged or of no known format.
+    """
+    frames: Iterator[Atoms] | None = None
+    while True:
+        try:
+            with warnings.catch_warnings():
+                # readers of ASE warn of what they skip; what matters is checked afterwards
+                warnings.simplefilter("ignore")
+                frames = frames or iter(ase.io.iread(path, index=":"))
+                atoms = next(frames, None)
+        # readers of a hundred formats fail in as many ways on a damaged file
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputFileError(
+                f"Cannot read {path}: {reason}. Give a complete file in a format that ASE reads, "
+                "an MLIP .cfg or a .npz of configurations."
+            ) from error
+        if atoms is None:
+            return
+        _adopt_text(atoms)
+        yield atoms
+
+
+def configurations_of(structures: list[Atoms], path: Path) -> Configurations:
+    """Collect structures of the file at ``path``, with the level of theory that they name.
+
+    Raises
+    ------
+    LevelOfTheoryError
+        If they name several.
+    """
     levels = {str(atoms.info[_LEVEL]) for atoms in structures if _LEVEL in atoms.info}
     if len(levels) > 1:
         raise LevelOfTheoryError(
             f"{path} holds labels of several levels of theory: {' and '.join(sorted(levels))}. "
             "Keep them in separate files."
         )
-    for atoms in structures:
-        _adopt_text(atoms)
     return Configurations.from_atoms(structures, level_of_theory=levels.pop() if levels else "")
 
 
@@ -152,11 +172,12 @@ def _write_with_ase(configurations: Configurations, path: Path) -> None:
         ) from error
 
 
-def _xyz_frames(configurations: Configurations) -> list[str]:
-    return [
+def format_xyz(configurations: Configurations) -> str:
+    """Return the text of an extended XYZ file."""
+    return "".join(
         _xyz_frame(atoms, configurations.level_of_theory if labelled else "")
         for atoms, labelled in zip(configurations, configurations.labelled, strict=True)
-    ]
+    )
 
 
 def _xyz_frame(atoms: Atoms, level_of_theory: str) -> str:

@@ -35,22 +35,22 @@ def command(
     """Evaluate POTENTIAL on CONFIGURATIONS; print its errors where they have labels.
 
     POTENTIAL is an MLIP-2 .mtp; CONFIGURATIONS is any file that ASE reads, an MLIP .cfg or our
-    .npz.
+    .npz. Memory does not grow with files in .npz, .cfg and extended XYZ.
     """
-    from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
-    from aiida_alpot.mtp.structure_files import write_configurations
+    from aiida_alpot.cli.job_folder import JobFolder, species_of, write_json
+    from aiida_alpot.mtp.structure_streams import stream_configurations, write_stream
 
     species = species_of(potential, species)
-    given = read_usable([configurations], species)
     with JobFolder() as job:
         result = job.run(
             "evaluate",
             potential=job.add_potential(potential, species),
-            configurations=job.add_configurations(given, "configurations"),
+            configurations=job.add_file(configurations),
             species=list(species),
         )
         if output is not None:
-            write_configurations(job.configurations("predictions.npz"), output, species=species)
+            predictions = stream_configurations(job.path / "predictions.npz")
+            write_stream(predictions, output, species=species)
     errors = result["errors"]
     if json_file is not None:
         write_json(errors, json_file)

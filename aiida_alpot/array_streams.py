@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""Files of named arrays read and written some rows at a time, for sets larger than memory.
+
+The files are those of :mod:`aiida_alpot.array_files`, byte by byte.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from aiida_alpot.errors import InputFileError
+
+Array = np.ndarray
+
+
+class ArrayRows:
+    """Gives the rows of one array of an open ``.npz`` file in their order."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self._file = archive.open(f"{name}.npy")
+        read_header = {
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
+        }[npy.read_magic(self._file)]
+        self.shape, is_fortran, self._dtype = read_header(self._file)
+        if is_fortran or self._dtype.hasobject:
+            raise ValueError(f"{name} is not stored row by row")
+
+    def read(self, n_rows: int) -> Array:
+        """Return the next rows; an array without rows is read by ``read(1)``.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many.
+        """
+        shape = (n_rows, *self.shape[1:]) if self.shape else ()
+        size = math.prod(shape) * self._dtype.itemsize
+        content = self._file.read(size)
+        if len(content) < size:
+            raise ValueError("an array is truncated")
+        rows: Array = np.frombuffer(content, self._dtype).reshape(shape).copy()
+        return rows
+
+
+class ArrayFileReader(ExitStack):
+    """An open ``.npz`` file of arrays, for a ``with`` statement.
+
+    Parameters
+    ----------
+    path : path
+        Names the file in messages too.
+    content, remedy : str
+        What it should hold and what to do otherwise, for messages.
+    """
+
+    def __init__(self, path: str | Path, *, content: str, remedy: str) -> None:
+        super().__init__()
+        self._described = f"{path} is not a readable .npz file of {content}", remedy
+        try:
+            archive = self.enter_context(zipfile.ZipFile(path))
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            self.rows = {name: ArrayRows(archive, name) for name in names}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._error(error) from error
+
+    def read(self, name: str, n_rows: int) -> Array:
+        """Return the next rows of one array.
+
+        Raises
+        ------
+        InputFileError
+            If the file is damaged.
+        """
+        try:
+            return self.rows[name].read(n_rows)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> InputFileError:
+        what, remedy = self._described
+        return InputFileError(f"{what} ({error}). It may be truncated: {remedy}.")
+
+
+class ArrayFileWriter(ExitStack):
+    """Collects rows of named arrays on disk and writes the ``.npz`` file at the end.
+
+    Used in a ``with`` statement; the file is there, whole, once :meth:`finish` has returned. Rows
+    lie in a temporary folder beside it until then.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self._path = Path(path)
+        folder = tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".alpot-")
+        self._folder = Path(self.enter_context(folder))
+        self._parts: dict[str, list[tuple[tuple[int, ...], np.dtype[Any]]]] = {}
+        self._files: dict[str, IO[bytes]] = {}
+
+    def append(self, arrays: Mapping[str, Array]) -> None:
+        """Add rows to the arrays; all calls name the same arrays."""
+        for name, array in arrays.items():
+            if name not in self._files:
+                self._files[name] = self.enter_context((self._folder / name).open("w+b"))
+                self._parts[name] = []
+            self._parts[name].append((array.shape, array.dtype))
+            self._files[name].write(np.ascontiguousarray(array).tobytes())
+
+    def finish(self, constants: Mapping[str, Array], order: list[str]) -> None:
+        """Write the file.
+
+        Parameters
+        ----------
+        constants : mapping
+            Further arrays, whole.
+        order : list of str
+            Names of all arrays as they stand in the file.
+        """
+        partial = self._path.with_name(self._path.name + ".partial")
+        with zipfile.ZipFile(partial, "w", compression=zipfile.ZIP_DEFLATED) as archive:
+            for name in order:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as target:
+                    if name in constants:
+                        npy.write_array(target, np.asarray(constants[name]), allow_pickle=False)
+                    else:
+                        self._copy(name, target)
+        partial.replace(self._path)
+
+    def _copy(self, name: str, target: IO[bytes]) -> None:
+        parts, file = self._parts[name], self._files[name]
+        # texts of different length stand in arrays of different width
+        dtype = np.result_type(*[part for _, part in parts])
+        shape = (sum(shape[0] for shape, _ in parts), *parts[0][0][1:])
+        header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(target, header)
+        file.seek(0)
+        for part_shape, part_dtype in parts:
+            content = file.read(math.prod(part_shape) * part_dtype.itemsize)
+            target.write(np.frombuffer(content, part_dtype).astype(dtype).tobytes())
