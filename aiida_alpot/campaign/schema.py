@@ -311,7 +311,7 @@ class WeightingSection(Section):
 
     by_name: dict[str, NotNegative] = key(
         {},
-        "Factors by patterns of names, as in {'turn_000*': 2}; those of several patterns multiply.",
+        "Factors by patterns of names, as in {'start_*': 2}; those of several patterns multiply.",
         "patterns with numbers from 0",
     )
     energy_window: NotNegative | None = key(

@@ -153,7 +153,7 @@ def test_what_surrounds_a_fit_reaches_its_request(write_campaign):
 
     fit = (
         "fit: {robust: 20, pull: 0.01, widen_interval: true, atomic_energies: {Cu: -1.5}, "
-        "weighting: {by_name: {'turn_000*': 2}, energy_window: 0.5, energy_decay: 0.2}}\n"
+        "weighting: {by_name: {'start_*': 2}, energy_window: 0.5, energy_decay: 0.2}}\n"
     )
     settings = load_campaign(write_campaign(added=fit)).as_settings()
     request = fit_request(settings, turn=1)
@@ -161,7 +161,7 @@ def test_what_surrounds_a_fit_reaches_its_request(write_campaign):
     assert request["pull"] == {"strength": 0.01}
     assert request["widen_interval"] is True
     assert request["atomic_energies"] == {"Cu": -1.5}
-    assert request["weighting"]["by_name"] == {"turn_000*": 2.0}
+    assert request["weighting"]["by_name"] == {"start_*": 2.0}
     assert request["weighting"]["energy_decay"] == 0.2
     bare = fit_request(load_campaign(write_campaign()).as_settings(), turn=1)
     assert not any(bare[key] for key in ("robust", "pull", "widen_interval", "weighting"))
