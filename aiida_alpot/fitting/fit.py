@@ -28,6 +28,7 @@ from aiida_alpot.fitting.core_labels import subtract_repulsion
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.preliminary import choose_start, part_step
+from aiida_alpot.fitting.ranks import spread
 from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.fitting.search import MATRIX_FREE, choose_method, search
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
@@ -198,11 +199,11 @@ def fit_targets(
         for start in range(1, n_starts):
             yield restart(initial, targets.restraints, np.random.default_rng([seed, start]))
 
-    with _interruptible():
+    with _interruptible(), spread(environment, targets) as spread_out:
         try:
             for point in _candidates(
                 starts(),
-                environment,
+                spread_out,
                 targets,
                 method=method,
                 keep=recorder.begin,
@@ -212,7 +213,7 @@ def fit_targets(
                 recorder.converged = search(
                     method,
                     point,
-                    environment,
+                    spread_out,
                     targets,
                     max_iterations=max_iterations,
                     tolerance=tolerance,

@@ -21,6 +21,7 @@ radial functions, which the linear coefficients undo, and their mixtures.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from itertools import combinations
@@ -107,23 +108,33 @@ class Targets:
         scales = (self.energy_scale, self.strain_scale, self.force_scale)
         return sum(int(np.count_nonzero(scale)) for scale in scales)
 
-    def every_nth(self, step: int, offsets: Array) -> Targets:
-        """Return every so many-th configuration; ``offsets`` are the first atoms of all.
+    def select(self, indices: Array, offsets: Array) -> Targets:
+        """Return some configurations, in their order; ``offsets`` are the first atoms of all.
 
-        The weights are scaled such that the loss stays of the same size.
+        Their labels weigh what they did among all.
         """
         counts = np.diff(offsets)
-        is_kept = np.arange(len(counts)) % step == 0
+        is_kept = np.zeros(len(counts), dtype=bool)
+        is_kept[indices] = True
         atoms = np.repeat(is_kept, counts)
-        scale = math.sqrt(len(counts) / np.count_nonzero(is_kept))
         return Targets(
             self.energy[is_kept],
-            scale * self.energy_scale[is_kept],
+            self.energy_scale[is_kept],
             self.strain[is_kept],
-            scale * self.strain_scale[is_kept],
+            self.strain_scale[is_kept],
             self.forces[atoms],
-            scale * self.force_scale[atoms],
+            self.force_scale[atoms],
             self.restraints,
+        )
+
+    def weigh(self, factor: float) -> Targets:
+        """Return the same labels with all weights multiplied by a factor."""
+        root = math.sqrt(factor)
+        return dataclasses.replace(
+            self,
+            energy_scale=root * self.energy_scale,
+            strain_scale=root * self.strain_scale,
+            force_scale=root * self.force_scale,
         )
 
     def has_forces(self, first: int, end: int, atoms: slice) -> bool:

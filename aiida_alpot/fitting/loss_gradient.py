@@ -42,6 +42,32 @@ def loss_and_gradient(
         The gradient is zero for parameters that are frozen; where the loss is infinite it is all
         zeros.
     """
+    if environment.shared is None:
+        loss, gradient = data_loss_and_gradient(potential, environment, targets, threads=threads)
+    else:
+        loss, gradient = environment.shared.loss_and_gradient(potential, threads=threads)
+    if not math.isfinite(loss):
+        return math.inf, np.zeros(potential.n_parameters)
+    residuals, jacobian = penalty_residuals(potential)
+    loss += float(residuals @ residuals)
+    gradient[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
+    if targets.restraints is not None:
+        parameters = potential.parameters
+        loss += targets.restraints.loss(parameters)
+        gradient = targets.restraints.gradient(gradient, parameters)
+    return loss, gradient
+
+
+def data_loss_and_gradient(
+    potential: MomentTensorPotential,
+    environment: Environment,
+    targets: Targets,
+    *,
+    threads: int = 1,
+) -> tuple[float, Array]:
+    """Return what the labels on this process add to the loss and to its gradient."""
+    if len(environment.offsets) == 1:
+        return 0.0, np.zeros(potential.n_parameters)
     predicted = predict_sites(potential, environment, threads=threads)
     energy = (predicted.energies - targets.energy) * targets.energy_scale
     strain = (predicted.strains - targets.strain) * targets.strain_scale
@@ -52,7 +78,7 @@ def loss_and_gradient(
     counts = np.diff(environment.offsets)
     direction = 2.0 * strain * targets.strain_scale
     direction[:, 3:] /= 2.0  # one number stands for two components of the strain
-    gradient = site_gradient(
+    return loss, site_gradient(
         potential,
         environment.types,
         environment.neighbors,
@@ -63,11 +89,3 @@ def loss_and_gradient(
         ),
         threads=threads,
     )
-    residuals, jacobian = penalty_residuals(potential)
-    loss += float(residuals @ residuals)
-    gradient[: potential.n_radial_parameters] += 2.0 * residuals @ jacobian
-    if targets.restraints is not None:
-        parameters = potential.parameters
-        loss += targets.restraints.loss(parameters)
-        gradient = targets.restraints.gradient(gradient, parameters)
-    return loss, gradient

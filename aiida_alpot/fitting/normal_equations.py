@@ -11,15 +11,22 @@ numbers are the same, bit for bit, for any number of threads.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from aiida_alpot.fitting.loss import Targets
-from aiida_alpot.mtp.jacobian import BlockJacobian, Environment, JacobianBuffers, block_jacobian
+from aiida_alpot.mtp.jacobian import (
+    BlockJacobian,
+    Environment,
+    JacobianBuffers,
+    block_jacobian,
+    lay_out,
+)
+from aiida_alpot.mtp.kernels.lanes import LANES
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -71,12 +78,14 @@ def normal_equations(
     threads : int
         Chunks of blocks are shared among so many threads; the sums are the same.
     """
-
-    def of_chunk(blocks: Sequence[Block]) -> _Products:
-        return _multiply_blocks(potential, environment, targets, blocks, with_radial)
-
-    chunks = _split(environment.blocks())
-    lanes, residual, total = _add(_in_order(of_chunk, chunks, threads))
+    layout = lay_out(potential, with_radial=with_radial)
+    lanes, residual = layout.lanes, layout.residual_lane
+    if environment.shared is None:
+        total = sum_products(
+            potential, environment, targets, with_radial=with_radial, threads=threads
+        )
+    else:
+        total = environment.shared.products(potential, with_radial=with_radial, threads=threads)
     # complete below the diagonal only
     total = np.tril(total) + np.tril(total, -1).T
     return _restrain(
@@ -88,12 +97,51 @@ def normal_equations(
     )
 
 
-class _Products(NamedTuple):
-    """Scalar products of the rows in all lanes, and which lane is whose."""
+def sum_products(
+    potential: MomentTensorPotential,
+    environment: Environment,
+    targets: Targets,
+    *,
+    with_radial: bool,
+    threads: int,
+) -> Array:
+    """Return the scalar products of all rows and of the residuals, for the labels on this process.
 
-    lanes: Array
-    residual_lane: int
-    matrix: Array
+    Returns
+    -------
+    (n_lanes, n_lanes) float64
+        By lane, see :func:`aiida_alpot.mtp.jacobian.lay_out`; complete below the diagonal only.
+    """
+    n_lanes = lay_out(potential, with_radial=with_radial).n_planes * LANES
+    linear = linear_coefficients(potential)
+
+    def of_chunk(blocks: Sequence[Block]) -> Array:
+        products = np.zeros((n_lanes, n_lanes))
+        buffers = JacobianBuffers(potential, environment)
+        for first, end in blocks:
+            atoms = slice(int(environment.offsets[first]), int(environment.offsets[end]))
+            jacobian = block_jacobian(
+                potential,
+                environment,
+                (first, end),
+                with_radial=with_radial,
+                with_forces=targets.has_forces(first, end, atoms),
+                buffers=buffers,
+            )
+            labels, scales = _columns(targets, first, end, atoms)
+            n_columns = jacobian.planes.shape[1]
+            add_weighted_products(
+                jacobian, linear, labels[:n_columns], scales[:n_columns], products
+            )
+        return products
+
+    total: Array | None = None
+    for part in _in_order(of_chunk, _split(environment.blocks()), threads):
+        if total is None:
+            total = part
+        else:
+            total += part
+    return np.zeros((n_lanes, n_lanes)) if total is None else total
 
 
 def _split(blocks: Sequence[Block]) -> list[Sequence[Block]]:
@@ -118,46 +166,18 @@ def _in_order(
             yield pending.popleft().result()
 
 
-def _add(parts: Iterable[_Products]) -> _Products:
-    iterator = iter(parts)
-    total = next(iterator)
-    for part in iterator:
-        total.matrix[...] += part.matrix
-    return total
-
-
-def _multiply_blocks(
-    potential: MomentTensorPotential,
-    environment: Environment,
-    targets: Targets,
-    blocks: Sequence[Block],
-    with_radial: bool,
-) -> _Products:
-    buffers = JacobianBuffers(potential, environment)
-    linear = linear_coefficients(potential)
-    matrix: Array | None = None
-    for first, end in blocks:
-        atoms = slice(int(environment.offsets[first]), int(environment.offsets[end]))
-        with_forces = targets.has_forces(first, end, atoms)
-        jacobian = block_jacobian(
-            potential,
-            environment,
-            (first, end),
-            with_radial=with_radial,
-            with_forces=with_forces,
-            buffers=buffers,
-        )
-        labels, scales = [targets.energy[first:end]], [targets.energy_scale[first:end]]
-        if with_forces:
-            labels += [targets.strain[first:end].ravel(), targets.forces[atoms].ravel()]
-            scales += [targets.strain_scale[first:end].ravel(), targets.force_scale[atoms].ravel()]
-        if matrix is None:
-            matrix = np.zeros((jacobian.n_lanes, jacobian.n_lanes))
-        add_weighted_products(
-            jacobian, linear, np.concatenate(labels), np.concatenate(scales), matrix
-        )
-    assert matrix is not None
-    return _Products(jacobian.lanes, jacobian.residual_lane, matrix)
+def _columns(targets: Targets, first: int, end: int, atoms: slice) -> tuple[Array, Array]:
+    """Return labels and scales in the order of the columns of a block."""
+    labels = (targets.energy[first:end], targets.strain[first:end], targets.forces[atoms])
+    scales = (
+        targets.energy_scale[first:end],
+        targets.strain_scale[first:end],
+        targets.force_scale[atoms],
+    )
+    return (
+        np.concatenate([values.ravel() for values in labels]),
+        np.concatenate([values.ravel() for values in scales]),
+    )
 
 
 def add_weighted_products(
@@ -176,7 +196,6 @@ def add_weighted_products(
     products : (n_lanes, n_lanes) float64
         Added to, by lane; complete below the diagonal only.
     """
-    from aiida_alpot.mtp.kernels.lanes import LANES
     from aiida_alpot.mtp.kernels.normal_equations import add_products, weigh_columns
 
     n_columns = jacobian.planes.shape[1]

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from aiida_alpot.fitting.linear import solve_linear
 from aiida_alpot.fitting.loss import Targets
 from aiida_alpot.fitting.nonlinear import SearchState, search_radial
+from aiida_alpot.fitting.ranks import spread
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
@@ -28,6 +31,14 @@ def part_step(n_labels: int, n_parameters: int, n_configurations: int) -> int:
     """Return n such that every n-th configuration makes the part; one if the set is not large."""
     step = n_labels // (LABELS_PER_PARAMETER * n_parameters)
     return max(1, min(step, n_configurations // 8))
+
+
+def take_part(environment: Environment, targets: Targets, step: int) -> tuple[Environment, Targets]:
+    """Return every ``step``-th configuration; its loss is of the size of that of the whole set."""
+    n_configurations = len(environment.offsets) - 1
+    indices = np.arange(0, n_configurations, step)
+    labels = targets.select(indices, environment.offsets)
+    return environment.select(indices), labels.weigh(n_configurations / len(indices))
 
 
 def choose_start(
@@ -54,8 +65,7 @@ def choose_start(
     threads : int
         The result does not depend on it.
     """
-    part = environment.every_nth(step)
-    labels = targets.every_nth(step, environment.offsets)
+    part, labels = take_part(environment, targets, step)
     best: SearchState | None = None
 
     def report(state: SearchState) -> None:
@@ -64,16 +74,17 @@ def choose_start(
             best = state
             keep(state.potential)
 
-    for start in starts:
-        point = solve_linear(start, part, labels, refinements=1, threads=threads)
-        search_radial(
-            point,
-            part,
-            labels,
-            max_iterations=MOST_STEPS,
-            tolerance=TOLERANCE,
-            report=report,
-            threads=threads,
-        )
+    with spread(part, labels) as part:
+        for start in starts:
+            point = solve_linear(start, part, labels, refinements=1, threads=threads)
+            search_radial(
+                point,
+                part,
+                labels,
+                max_iterations=MOST_STEPS,
+                tolerance=TOLERANCE,
+                report=report,
+                threads=threads,
+            )
     assert best is not None
     return best.potential

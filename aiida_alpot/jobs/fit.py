@@ -22,6 +22,7 @@ from aiida_alpot.fitting.fit import (
 from aiida_alpot.fitting.metrics import errors
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.prediction import predict
+from aiida_alpot.fitting.ranks import share_fits_if_launched
 from aiida_alpot.fitting.start import MARGIN, smallest_distance
 from aiida_alpot.fitting.training import train_potential
 from aiida_alpot.jobs.grade import read_sets
@@ -142,7 +143,8 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     """Write ``potential.mtp`` and ``active_set.npz``; return how the fit went and its errors.
 
     With a committee its members are written too. A fit that is interrupted writes the best
-    potential so far and says so.
+    potential so far and says so. Started as several processes of MPI, one runs the job and the
+    others help it to fit.
 
     Raises
     ------
@@ -154,6 +156,11 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     SpeciesError, GeometryError, LabelError, LevelOfTheoryError
         If the training set is not usable.
     """
+    with share_fits_if_launched():
+        return _train_and_write(request, folder)
+
+
+def _train_and_write(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     settings = training_settings(request)
     active_set = None
     if request.active_set is not None:

@@ -8,7 +8,7 @@ at a time, so that memory does not grow with the number of labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,6 +23,20 @@ Array = np.ndarray
 ATOMS_PER_BLOCK = 128
 
 
+class SumsElsewhere(Protocol):
+    """Sums over the labels of a set that several processes share."""
+
+    def products(
+        self, potential: MomentTensorPotential, *, with_radial: bool, threads: int
+    ) -> Array:
+        """Return the products of :func:`aiida_alpot.fitting.normal_equations.sum_products`."""
+
+    def loss_and_gradient(
+        self, potential: MomentTensorPotential, *, threads: int
+    ) -> tuple[float, Array]:
+        """Return what the labels add to the loss and to its gradient."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """Types and neighbours of the atoms of many configurations, which a fit computes once.
@@ -35,18 +49,20 @@ class Environment:
         Types in the order of the potential's species.
     neighbors : NeighborList
         Pairs within the cutoff.
+    shared : SumsElsewhere, optional
+        Who sums over the labels of these configurations, if not this process alone.
     """
 
     offsets: Array
     types: Array
     neighbors: NeighborList
+    shared: SumsElsewhere | None = None
 
-    def every_nth(self, step: int) -> Environment:
-        """Return every so many-th configuration, from the first on."""
-        chosen = np.arange(0, len(self.offsets) - 1, step)
+    def select(self, indices: Array) -> Environment:
+        """Return some configurations, in their order; all of it stays on this process."""
         n_atoms = np.diff(self.offsets)
         is_kept = np.zeros(len(n_atoms), dtype=bool)
-        is_kept[chosen] = True
+        is_kept[indices] = True
         atoms = np.flatnonzero(np.repeat(is_kept, n_atoms))
         place = np.zeros(len(self.types), dtype=np.int32)
         place[atoms] = np.arange(len(atoms))
@@ -58,7 +74,7 @@ class Environment:
             self.neighbors.vectors[pairs],
             self.neighbors.shifts[pairs],
         )
-        offsets = np.concatenate([[0], np.cumsum(n_atoms[chosen])])
+        offsets = np.concatenate([[0], np.cumsum(n_atoms[is_kept])])
         return Environment(offsets, self.types[atoms], neighbors)
 
     def blocks(self, atoms_per_block: int = ATOMS_PER_BLOCK) -> list[tuple[int, int]]:
@@ -206,7 +222,7 @@ def block_jacobian(
     n_atoms = atoms.stop - atoms.start
     n_columns = n_configurations + (6 * n_configurations + 3 * n_atoms if with_forces else 0)
     tables = jacobian_tables(potential.basis)
-    layout = _lay_out(potential, tables.lane_scalar, with_radial)
+    layout = lay_out(potential, with_radial=with_radial)
     buffers = buffers or JacobianBuffers(potential, environment)
     jacobian = buffers.zeros(layout.n_planes * n_columns * LANES)
     neighbors = environment.neighbors
@@ -249,8 +265,8 @@ def block_jacobian(
     )
 
 
-class _Layout(NamedTuple):
-    """Which parameter lies in which lane."""
+class Layout(NamedTuple):
+    """Which parameter lies in which lane of the planes of a Jacobian."""
 
     lanes: Array
     first_linear_plane: int
@@ -258,8 +274,11 @@ class _Layout(NamedTuple):
     n_planes: int
 
 
-def _lay_out(potential: MomentTensorPotential, lane_scalar: Array, with_radial: bool) -> _Layout:
+def lay_out(potential: MomentTensorPotential, *, with_radial: bool = True) -> Layout:
     """Give lanes to radial coefficients, polynomials padded to 8, scalars by group, species."""
+    from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
+
+    lane_scalar = jacobian_tables(potential.basis).lane_scalar
     radial = np.zeros(0, dtype=np.int64)
     n_planes = 0
     if with_radial:
@@ -276,6 +295,6 @@ def _lay_out(potential: MomentTensorPotential, lane_scalar: Array, with_radial: 
     species = n_planes * LANES + np.arange(potential.n_species)
     residual = n_planes * LANES + potential.n_species
     n_planes = residual // LANES + 1
-    return _Layout(
+    return Layout(
         np.concatenate([radial, species, scalars]), first_linear, residual, n_planes + n_planes % 2
     )

@@ -6,7 +6,7 @@ import pytest
 
 from aiida_alpot.fitting.fit import fit_potential, start_potential
 from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
-from aiida_alpot.fitting.preliminary import choose_start, part_step
+from aiida_alpot.fitting.preliminary import choose_start, part_step, take_part
 from aiida_alpot.mtp.jacobian import make_environment
 
 from .data import emt_set, random_potential
@@ -22,7 +22,7 @@ def test_a_part_has_the_loss_of_its_configurations():
     environment = make_environment(potential, training)
     targets = make_targets(training, LossWeights())
     part = training.select([0, 3, 6])
-    found = loss_at(potential, environment.every_nth(3), targets.every_nth(3, environment.offsets))
+    found = loss_at(potential, *take_part(environment, targets, 3))
     expected = loss_at(
         potential, make_environment(potential, part), make_targets(part, LossWeights())
     )
@@ -46,8 +46,7 @@ def test_the_best_start_in_a_part_goes_on(large):
         kept = []
         found = choose_start(iter(some), environment, targets, step=20, keep=kept.append)
         assert kept[-1] is found
-        part, labels = environment.every_nth(20), targets.every_nth(20, environment.offsets)
-        return loss_at(found, part, labels)
+        return loss_at(found, *take_part(environment, targets, 20))
 
     alone = [lowest([start]) for start in starts]
     assert lowest(starts) == min(alone)
