@@ -154,8 +154,18 @@ def numerical_rank(matrix: Array) -> int:
     return int((values > RANK_TOLERANCE * values[-1]).sum())
 
 
-def warn_about_outliers(outliers: Sequence[Outlier]) -> list[FitWarning]:
-    """Return one warning that names the configurations of labels that do not fit the others."""
+def warn_about_outliers(
+    outliers: Sequence[Outlier], *, is_robust: bool = False
+) -> list[FitWarning]:
+    """Return one warning that names the configurations of labels that do not go with the others.
+
+    Parameters
+    ----------
+    outliers : sequence of Outlier
+        The worst first.
+    is_robust : bool
+        Whether the fit was robust, so that they did no harm.
+    """
     if not outliers:
         return []
     reasons: dict[int, list[str]] = defaultdict(list)
@@ -171,7 +181,12 @@ def warn_about_outliers(outliers: Sequence[Outlier]) -> list[FitWarning]:
             f"{_count(len(reasons), 'configuration')} with labels that do not go with the others; "
             + "; ".join(shown)
             + (f"; and {more} more" if more else "")
-            + ". Look at these calculations; take them out, or use the robust loss",
+            + ". Look at these calculations"
+            + (
+                "; the robust loss has all but ignored them"
+                if is_robust
+                else "; take them out, or use the robust loss"
+            ),
             tuple(names[index].partition("(")[2][:-1] for index in reasons),
         )
     ]

@@ -68,6 +68,14 @@ class LabelWeights:
             for name in ("energy", "strain", "forces")
         )
 
+    def take_out(self, configurations: Configurations) -> Configurations:
+        """Return the set without the labels that have less than their full weight."""
+        return configurations.replace(
+            energy=np.where(self.energy < 1.0, np.nan, configurations.energy),
+            stress=np.where(self.strain[:, None] < 1.0, np.nan, configurations.stress),
+            force_mask=configurations.force_mask & (self.forces == 1.0),
+        )
+
     def count_reduced(self) -> int:
         """Return how many labels have less than their full weight."""
         return sum(

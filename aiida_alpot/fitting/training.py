@@ -128,8 +128,8 @@ class Training:
         Energies of free atoms that were used, eV.
     outliers : tuple of Outlier
         Labels that do not go with the others, the worst first.
-    n_reduced : int
-        Labels whose weight the robust loss has reduced.
+    reduced : LabelWeights or None
+        Factors of the robust loss on the weights of labels; None by least squares.
     warnings : tuple of FitWarning
         What the data could not teach.
     """
@@ -139,7 +139,7 @@ class Training:
     trained_on: Configurations
     atomic_energies: Mapping[str, float] | None
     outliers: tuple[Outlier, ...]
-    n_reduced: int
+    reduced: LabelWeights | None
     warnings: tuple[FitWarning, ...]
 
 
@@ -286,7 +286,7 @@ class _Trainer:
         warnings = (
             *warn_about_data(self.configurations, self.environment, potential),
             *self._rank_warnings(potential),
-            *warn_about_outliers(outliers),
+            *warn_about_outliers(outliers, is_robust=factors is not None),
             *warn_about_huge_forces(self.configurations, outliers),
         )
         committee: tuple[FitResult, ...] = ()
@@ -307,7 +307,7 @@ class _Trainer:
             trained_on=self.configurations,
             atomic_energies=self.references,
             outliers=tuple(outliers),
-            n_reduced=factors.count_reduced() if factors is not None else 0,
+            reduced=factors,
             warnings=warnings,
         )
 

@@ -17,6 +17,8 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.committee import CommitteeSettings
 from aiida_alpot.fitting.fit import FitResult
 from aiida_alpot.fitting.loss import LossWeights
+from aiida_alpot.fitting.metrics import errors
+from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.fitting.training import Training, TrainingSettings
 from aiida_alpot.fitting.weighting import Weighting
 from aiida_alpot.jobs.requests import Request, parse_request
@@ -103,7 +105,9 @@ def write_committee(training: Training, folder: Path) -> None:
         write_potential(member.potential, folder / MEMBER_FILE.format(number))
 
 
-def describe_training(training: Training, sets: Mapping[str, Configurations]) -> dict[str, Any]:
+def describe_training(
+    training: Training, sets: Mapping[str, Configurations], *, threads: int = 1
+) -> dict[str, Any]:
     """Return what a training found out about its data, and its committee, for the result.
 
     Parameters
@@ -112,16 +116,30 @@ def describe_training(training: Training, sets: Mapping[str, Configurations]) ->
         What it gave.
     sets : mapping of str to Configurations
         Sets on which the disagreement of the committee is told.
+    threads : int
+        Of the evaluation of errors.
     """
     shown = training.outliers[:MOST_OUTLIERS]
     return {
         "warnings": [asdict(warning) for warning in training.warnings],
         "outliers": [asdict(outlier) for outlier in shown],
         "n_outliers": len(training.outliers),
-        "n_reduced_labels": training.n_reduced,
+        "robust": _describe_robust(training, threads),
         "n_trained_on": len(training.trained_on),
         "atomic_energies": training.atomic_energies,
         "committee": _describe_committee(training, sets) if training.committee else None,
+    }
+
+
+def _describe_robust(training: Training, threads: int) -> dict[str, Any] | None:
+    """Return how many labels count less, and the errors of the potential on all others."""
+    if training.reduced is None:
+        return None
+    trusted = training.reduced.take_out(training.trained_on)
+    prediction = predict(training.fit.potential, trusted, threads=threads)
+    return {
+        "n_reduced_labels": training.reduced.count_reduced(),
+        "errors_of_the_others": errors(trusted, prediction).as_dict(),
     }
 
 

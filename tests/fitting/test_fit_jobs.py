@@ -171,7 +171,12 @@ def test_an_absurd_label_is_named_in_the_result_and_disarmed_if_asked(folder, ru
     for result in (plain, robust):
         assert result["outliers"][0]["identifier"] == "17"
         assert "17 (17)" in result["warnings"][0]["message"]
-    assert robust["n_reduced_labels"] >= 1
+    assert robust["robust"]["n_reduced_labels"] >= 1
+    assert plain["robust"] is None
+    others = robust["robust"]["errors_of_the_others"]
+    assert others["energy"]["rmse_meV_per_atom"] < 10.0
+    assert robust["errors"]["training"]["energy"]["rmse_meV_per_atom"] > 1e3
+    assert "all but ignored" in robust["warnings"][0]["message"]
     errors = [result["errors"]["test"]["md"]["energy"] for result in (robust, plain)]
     assert errors[0]["rmse_meV_per_atom"] < 0.1 * errors[1]["rmse_meV_per_atom"]
 

@@ -188,13 +188,13 @@ def test_the_robust_loss_is_as_good_as_taking_the_label_out(many, test_set, kind
     found = errors(test_set, predict(robust.fit.potential, test_set))
     assert found.energy_rmse < 1.3 * expected.energy_rmse
     assert found.forces_rmse < 1.3 * expected.forces_rmse
-    assert robust.n_reduced >= 1
+    assert robust.reduced.count_reduced() >= 1
     assert "7 (7)" in message(robust, "outliers")
 
 
 def test_the_robust_loss_leaves_good_data_alone(training, plain):
     robust = train(training, robust=10.0)
-    assert robust.n_reduced == 0
+    assert robust.reduced.count_reduced() == 0
     assert np.array_equal(robust.fit.potential.parameters, plain.fit.potential.parameters)
     with pytest.raises(SettingError, match=r"threshold of the robust loss is 0\.5"):
         train(training, robust=0.5)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _CORE_WORDS = ("auto", "overlay")
 FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_parameters")
-FINDINGS = ("warnings", "outliers", "committee")
+FINDINGS = ("warnings", "outliers", "robust", "committee")
 
 
 def _is_core_word(word: str) -> bool:

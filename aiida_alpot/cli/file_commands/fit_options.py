@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_alpot.cli.file_commands.evaluate import error_lines
 from aiida_alpot.cli.job_command import SeveralValues
 from aiida_alpot.cli.options import settings_option
 
@@ -163,8 +164,11 @@ def keep_members(job: JobFolder, result: Mapping[str, Any], output: Path) -> lis
 
 def tell_training(result: Mapping[str, Any], members: list[Path]) -> None:
     """Say what came of the options, and on standard error what the data cannot teach."""
-    if result["n_reduced_labels"]:
-        click.echo(f"robust loss: {result['n_reduced_labels']} labels count less than in full")
+    robust = result["robust"]
+    if robust is not None and robust["n_reduced_labels"]:
+        click.echo(f"robust loss: {robust['n_reduced_labels']} labels count less; all others:")
+        for line in error_lines(robust["errors_of_the_others"]):
+            click.echo(f"  {line}")
     if members:
         deviations = result["committee"]["force_deviation_eV_per_A"] or {}
         for name, figures in deviations.items():
