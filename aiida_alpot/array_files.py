@@ -32,7 +32,11 @@ class ArrayFile:
 
     def to_bytes(self) -> bytes:
         """Return the content of the ``.npz`` file: equal values give equal bytes."""
-        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        arrays = {
+            # row by row, whatever the order in memory, which is no part of the value
+            field.name: np.asarray(getattr(self, field.name), order="C")
+            for field in fields(self)
+        }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, schema=np.array(self.SCHEMA), **arrays)
         return buffer.getvalue()

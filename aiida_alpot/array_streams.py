@@ -6,6 +6,7 @@ The files are those of :mod:`aiida_alpot.array_files`, byte by byte.
 
 from __future__ import annotations
 
+import io
 import math
 import tempfile
 import zipfile
@@ -24,17 +25,24 @@ Array = np.ndarray
 
 
 class ArrayRows:
-    """Gives the rows of one array of an open ``.npz`` file in their order."""
+    """Gives the rows of one array in their order, from its open ``.npy`` file."""
 
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        self._file = archive.open(f"{name}.npy")
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file = file
         read_header = {
             (1, 0): npy.read_array_header_1_0,
             (2, 0): npy.read_array_header_2_0,
         }[npy.read_magic(self._file)]
         self.shape, is_fortran, self._dtype = read_header(self._file)
-        if is_fortran or self._dtype.hasobject:
-            raise ValueError(f"{name} is not stored row by row")
+        if self._dtype.hasobject:
+            raise ValueError(f"{name} holds objects")
+        if is_fortran:  # written column by column, by an earlier version
+            self._file = self._by_rows()
+
+    def _by_rows(self) -> IO[bytes]:
+        size = math.prod(self.shape) * self._dtype.itemsize
+        columns = np.frombuffer(self._file.read(size), self._dtype)
+        return io.BytesIO(columns.reshape(self.shape, order="F").tobytes())
 
     def read(self, n_rows: int) -> Array:
         """Return the next rows; an array without rows is read by ``read(1)``.
@@ -69,9 +77,13 @@ class ArrayFileReader(ExitStack):
         self._described = f"{path} is not a readable .npz file of {content}", remedy
         try:
             archive = self.enter_context(zipfile.ZipFile(path))
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            self.rows = {name: ArrayRows(archive, name) for name in names}
+            self.rows = {}
+            for member in archive.namelist():
+                file = self.enter_context(archive.open(member))
+                name = member.removesuffix(".npy")
+                self.rows[name] = ArrayRows(file, name)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            self.close()
             raise self._error(error) from error
 
     def read(self, name: str, n_rows: int) -> Array:

@@ -44,6 +44,7 @@ _SECTIONS = {
             "grade": "Extrapolation grades of configurations.",
             "select": "Select the configurations worth labelling.",
             "sample": "Run a sampler that stops on extrapolation.",
+            "relax": "Relax thousands of structures together.",
             "label": "Label configurations with an ASE calculator.",
             "properties": "Compute properties of a material.",
             "convert": "Convert between formats of configurations.",

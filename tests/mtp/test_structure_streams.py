@@ -90,6 +90,16 @@ def test_a_stream_is_written_as_the_whole_set(suffix, tmp_path):
     assert_equal(read_configurations(tmp_path / f"parts{suffix}"), whole)
 
 
+def test_the_order_of_arrays_in_memory_leaves_no_trace(tmp_path):
+    one = labelled(9)
+    other = one.replace(forces=np.asfortranarray(one.forces), cells=np.asfortranarray(one.cells))
+    assert other.to_bytes() == one.to_bytes()
+    arrays = {field.name: getattr(other, field.name) for field in dataclasses.fields(other)}
+    np.savez_compressed(tmp_path / "by_columns.npz", schema=np.array(1), **arrays)
+    parts = list(stream_configurations(tmp_path / "by_columns.npz", atoms_per_part=5))
+    assert_equal(concatenate(parts), one)
+
+
 def test_an_error_on_the_way_leaves_no_file(tmp_path):
     def fail() -> None:
         with ConfigurationsWriter(tmp_path / "out.npz") as writer:
