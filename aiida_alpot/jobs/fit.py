@@ -186,7 +186,7 @@ def _train_and_write(request: FitRequest, folder: Path) -> Mapping[str, Any]:
         _write_active_set(potential, trained_on, active_set, folder / ACTIVE_SET_FILE)
     return {
         **_describe(trained.fit, trained_on, tests, request.threads),
-        **describe_training(trained, {"training": trained_on, **tests}),
+        **describe_training(trained, {"training": trained_on, **tests}, threads=request.threads),
     }
 
 
