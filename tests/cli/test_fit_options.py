@@ -81,6 +81,17 @@ def test_members_of_a_committee_lie_beside_the_potential(fit, tmp_path):
     assert "committee of 2, training: forces deviate by" in result.stdout
 
 
+def test_weights_that_come_with_the_structures_count(fit, files, tmp_path):
+    cells = read_configurations(files / "labelled.xyz")
+    weighted = cells.replace(weight=np.array([1.0, 0.0, 2.0, 1.0]))
+    write_configurations(weighted, tmp_path / "weighted.xyz")
+    _, figures = fit(training=tmp_path / "weighted.xyz")
+    assert figures["training"]["n_configurations"] == 3
+    write_configurations(cells.select([0, 2, 2, 3]), tmp_path / "repeated.xyz")
+    _, repeated = fit(training=tmp_path / "repeated.xyz")
+    assert repeated["loss"] == pytest.approx(figures["loss"], rel=1e-6)
+
+
 def test_weights_and_references_reach_the_fit(fit):
     _, figures = fit(
         *("--weight", "0=0", "1=2", "--weighting", "energy_window=0.1", "energy_decay=0.2"),
