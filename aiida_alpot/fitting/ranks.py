@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import ase.parallel
 import numpy as np
 
 from aiida_alpot.errors import SettingError
@@ -215,6 +216,8 @@ def share_fits(communicator: Any) -> Iterator[None]:
         On all ranks but 0, with status 0, when rank 0 has left.
     """
     global _current  # noqa: PLW0603 - one set of ranks belongs to a process
+    communicator = communicator.Dup()  # nobody else's messages come between
+    _keep_ase_serial()
     if communicator.Get_rank():
         serve(communicator)
         raise SystemExit(0)
@@ -225,6 +228,14 @@ def share_fits(communicator: Any) -> Iterator[None]:
     finally:
         _current = None
         ranks.stop()
+
+
+def _keep_ase_serial() -> None:
+    """Let ASE read and write files on rank 0 alone.
+
+    Where mpi4py is loaded it would share what it has read with the other ranks, which do not ask.
+    """
+    ase.parallel.world.comm = ase.parallel.DummyMPI()
 
 
 @contextmanager

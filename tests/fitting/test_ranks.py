@@ -11,6 +11,7 @@ import pytest
 
 from aiida_alpot.fitting.fit import fit_potential, start_potential
 from aiida_alpot.mtp.mlip_files import read_potential
+from aiida_alpot.mtp.structure_files import write_configurations
 
 from .data import emt_set
 
@@ -22,6 +23,7 @@ REQUEST = {
     "cutoff": 4.5,
     "tolerance": 1e-6,
 }
+RUN = "from aiida_alpot.jobs.run import run_request; run_request('request.json')"
 
 
 @pytest.fixture
@@ -30,15 +32,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-def launch(folder, request, *, ranks):
-    """Run a fit job by ``mpiexec`` and return what it printed."""
+def launch(folder, request=None, *, ranks, program=RUN):
+    """Run a fit job, or another program, by ``mpiexec`` and return what it printed."""
     pytest.importorskip("mpi4py", reason="needs aiida-alpot[mpi]")
     beside = Path(sys.executable).parent / "mpiexec"
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
     if mpiexec is None:
         pytest.skip("needs mpiexec")
     (folder / "request.json").write_text(json.dumps(request))
-    program = "from aiida_alpot.jobs.run import run_request; run_request('request.json')"
     command = [mpiexec, "-n", str(ranks), sys.executable, "-c", program]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
@@ -78,6 +79,28 @@ def test_the_ranks_share_several_starts_in_a_part_of_a_large_set(folder):
     finished = launch(folder, request, ranks=2)
     assert finished.returncode == 0, finished.stderr
     assert json.loads((folder / "result.json").read_text())["converged"]
+
+
+def test_files_that_ase_reads_do_not_disturb_the_ranks(folder):
+    training = emt_set(9, seed=1)
+    write_configurations(training, folder / "training.xyz")
+    program = (
+        "import json; from aiida_alpot.fitting import fit_potential, start_potential\n"
+        "from aiida_alpot.fitting.ranks import share_fits_if_launched\n"
+        "from aiida_alpot.mtp.structure_files import read_configurations\n"
+        "with share_fits_if_launched():\n"
+        "    training = read_configurations('training.xyz')\n"
+        "    initial = start_potential(training, level=4, cutoff=4.5)\n"
+        "    for _ in range(2):\n"
+        "        result = fit_potential(training, initial=initial, max_iterations=2)\n"
+        "    print(json.dumps(result.loss))\n"
+    )
+    finished = launch(folder, program=program, ranks=2)
+    assert finished.returncode == 0, finished.stderr
+    alone = fit_potential(
+        training, initial=start_potential(training, level=4, cutoff=4.5), max_iterations=2
+    )
+    assert json.loads(finished.stdout) == pytest.approx(alone.loss, rel=1e-6)
 
 
 def test_all_ranks_end_when_the_job_is_refused(folder):
