@@ -14,7 +14,13 @@ from ase import Atoms
 from aiida_alpot import user_cache
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp import basis_cache
-from aiida_alpot.mtp.contractions import moment_basis
+from aiida_alpot.mtp.contractions import (
+    LEVELS,
+    N_SCALARS,
+    moment_basis,
+    recognise_level,
+    scalar_keys,
+)
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.mlip_files import dump_potential, parse_potential
 
@@ -37,6 +43,27 @@ def own_cache(tmp_path, monkeypatch):
     user_cache.user_cache_folder.cache_clear()
     yield tmp_path / "cache"
     user_cache.user_cache_folder.cache_clear()
+
+
+def test_levels_have_the_published_numbers_of_scalars():
+    assert len(LEVELS) == len(N_SCALARS) == 14
+    for level, n_scalars in zip(LEVELS, N_SCALARS, strict=True):
+        assert len(scalar_keys(level)) == n_scalars
+
+
+@pytest.mark.parametrize(
+    ("level", "n_basic", "n_moments", "n_products"),
+    [(26, 706, 9396, 82520), (28, 866, 17366, 180069)],
+)
+def test_high_levels_have_the_counts_of_the_published_tables_and_no_more_work(
+    level, n_basic, n_moments, n_products
+):
+    basis = moment_basis(level)
+    assert (basis.n_radial, basis.n_basic) == (6, n_basic)
+    assert basis.n_scalars == len(scalar_keys(level))
+    assert basis.n_moments <= n_moments
+    assert basis.n_products <= n_products
+    assert recognise_level(basis) == basis.level == level
 
 
 @pytest.mark.parametrize("level", [26, 28])
