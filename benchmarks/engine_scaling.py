@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""The parts of ``engine.py`` beside single evaluations: dynamics, sizes, many cells, the processor.
+
+Not run on its own, but for ``python benchmarks/engine_scaling.py million``, which ``engine.py``
+starts as a process of its own to measure its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms, units
+from ase.build import bulk
+from ase.md.velocitydistribution import thermalize_momenta
+from ase.md.verlet import VelocityVerlet
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.mtp import MTP, MomentTensorPotential
+from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.mtp.kernels.tables import contraction_tables, n_monomials
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator
+from aiida_alpot.neighbors import batch_neighbor_list
+
+if TYPE_CHECKING:
+    from engine import Report
+
+LEVEL = 16
+AVX2_FEATURES = "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+f16c"
+
+
+def harmless(potential: MomentTensorPotential) -> MomentTensorPotential:
+    """Return a potential as costly, whose forces are so small that atoms fly."""
+    parameters = potential.parameters
+    parameters[-len(potential.moment_coefficients) :] *= 1e-6
+    return potential.with_parameters(parameters)
+
+
+def fastest(task: Callable[[], object], repetitions: int, n_calls: int = 1) -> float:
+    """Return the smallest wall time of a call in seconds."""
+    best = np.inf
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        for _ in range(n_calls):
+            task()
+        best = min(best, (time.perf_counter() - start) / n_calls)
+    return best
+
+
+def measure_dynamics(
+    report: Report, atoms: Atoms, potential: MomentTensorPotential, repetitions: int
+) -> None:
+    """Velocity Verlet at 300 K, lists made anew when they must be, beside the kernels alone."""
+    slow = harmless(potential)
+    runs = {}
+    for threads in (1, 2):
+        moving = atoms.copy()
+        moving.calc = MTP(slow, threads=threads)
+        thermalize_momenta(moving, temperature_K=300, rng=np.random.default_rng(0))
+        runs[threads] = VelocityVerlet(moving, 1 * units.fs)
+        runs[threads].run(2)
+    configurations = Configurations.from_atoms([atoms])
+    pairs = batch_neighbor_list(configurations, potential.cutoff)
+    sites = SiteEvaluator(slow, slow.types_of(atoms.numbers))
+    steps = {1: np.inf, 2: np.inf}
+    kernels = {1: np.inf, 2: np.inf}
+    n_steps = 20
+    for _ in range(repetitions):
+        for threads, dynamics in runs.items():
+            steps[threads] = min(
+                steps[threads], fastest(lambda run=dynamics: run.run(n_steps), 1) / n_steps
+            )
+            kernels[threads] = min(
+                kernels[threads],
+                fastest(lambda n=threads: sites.evaluate(pairs, threads=n), n_steps),
+            )
+    scale = 1e6 / len(atoms)
+    report.add(f"Ni864 level {LEVEL} step of dynamics", steps[1] * scale, "us/atom, wall")
+    report.add(f"Ni864 level {LEVEL} kernels alone", kernels[1] * scale, "us/atom, wall")
+    report.add("step of dynamics over kernels", steps[1] / kernels[1], "x")
+    report.add("two threads over one, step of dynamics", steps[1] / steps[2], "x")
+    report.add("two threads over one, kernels", kernels[1] / kernels[2], "x")
+
+
+def measure_sizes(report: Report) -> None:
+    """A million atoms in a process of its own, beside a thousand in the same."""
+    command = [sys.executable, str(Path(__file__)), "million"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    report.add("1,000 atoms", found["thousand"], "us/atom")
+    report.add("1,000,000 atoms", found["million"], "us/atom")
+    report.add("1,000,000 atoms over 1,000", found["million"] / found["thousand"], "x")
+    report.add("1,000,000 atoms, all memory of the process", found["memory"], "GiB")
+
+
+def measure_million() -> dict[str, float]:
+    from engine import random_potential
+
+    potential = random_potential(LEVEL, ["Ni"])
+
+    def crystal(*repeat: int) -> Configurations:
+        atoms = bulk("Ni", a=3.52, cubic=True) * repeat
+        atoms.rattle(0.05, seed=0)
+        return Configurations.from_atoms([atoms])
+
+    def seconds(configurations: Configurations) -> float:
+        start = time.process_time()
+        evaluate(potential, configurations)
+        return time.process_time() - start
+
+    small, large = crystal(5, 5, 10), crystal(50, 50, 100)
+    for _ in range(3):
+        evaluate(potential, small)
+    thousand, million = np.inf, np.inf
+    for _ in range(3):
+        thousand = min(thousand, *(seconds(small) for _ in range(30)))
+        million = min(million, seconds(large))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"thousand": thousand * 1e3, "million": million, "memory": memory}
+
+
+def many_cells(count: int) -> Configurations:
+    """Return cells of 4 to 20 atoms at the density of nickel, one hundred of them different."""
+    rng = np.random.default_rng(0)
+    cells = []
+    for _ in range(1000):
+        size = int(rng.integers(4, 21))
+        edge = np.cbrt(10.9 * size)
+        cell = edge * (np.eye(3) + 0.1 * rng.uniform(-1, 1, (3, 3)))
+        cell *= edge / np.cbrt(abs(np.linalg.det(cell)))
+        cells.append(
+            Atoms(f"Ni{size}", scaled_positions=rng.random((size, 3)), cell=cell, pbc=True)
+        )
+    different = Configurations.from_atoms(cells)
+    return different.select(np.arange(count) % len(different))
+
+
+def measure_many_cells(
+    report: Report, atoms: Atoms, potential: MomentTensorPotential, count: int
+) -> None:
+    cells, large = many_cells(count), Configurations.from_atoms([atoms])
+    alone, together = np.inf, np.inf
+    for _ in range(3):
+        for _ in range(10):
+            start = time.process_time()
+            evaluate(potential, large)
+            alone = min(alone, time.process_time() - start)
+        start = time.process_time()
+        evaluate(potential, cells)
+        together = min(together, time.process_time() - start)
+    alone *= 1e6 / len(atoms)
+    together *= 1e6 / int(cells.offsets[-1])
+    report.add(f"{count} cells of 4-20 atoms in one call", together, "us/atom")
+    report.add("rate of small cells over that of Ni864, both with lists", alone / together, "x")
+
+
+def operations_of_atom(potential: MomentTensorPotential, n_neighbors: float) -> float:
+    """Return the useful floating-point operations of energy, forces and strain derivatives.
+
+    Multiplications and additions of the algorithm, without places that are filled up, square roots
+    and divisions counted as one.
+    """
+    tables = contraction_tables(potential.basis)
+    n_basic, powers = len(tables.monomial), n_monomials(tables.degree)
+    _, _, n_radial, n_basis = potential.radial_coefficients.shape
+    geometry = 10 + 6 + 40  # distance and unit vector; pulls, forces and strain derivatives
+    radial = 10 * n_basis + 4 * n_radial * n_basis + 2 * n_radial
+    monomials = 2 * powers + 4 * powers  # twice forwards, once backwards
+    moments = 2 * n_basic + 4 * n_basic
+    products = 3 * len(tables.forward_weight) + 3 * len(tables.backward_weight)
+    return n_neighbors * (geometry + radial + monomials + moments) + products
+
+
+def measure_peak(
+    report: Report,
+    potential: MomentTensorPotential,
+    n_neighbors: float,
+    kernel_seconds: Callable[[], float],
+) -> None:
+    """Print which part of the rate of a matrix product the kernels reach."""
+    matrix = np.random.default_rng(0).standard_normal((1000, 1000))
+    product, kernel = np.inf, np.inf
+    for _ in range(10):
+        start = time.process_time()
+        matrix @ matrix
+        product = min(product, time.process_time() - start)
+        kernel = min(kernel, kernel_seconds())
+    peak = 2e-9 * len(matrix) ** 3 / product
+    rate = operations_of_atom(potential, n_neighbors) / kernel * 1e-9
+    report.add("matrix product, one core", peak, "GFLOP/s")
+    report.add(f"Ni864 level {potential.level} kernels", rate, "GFLOP/s")
+    report.add("kernels over matrix product", rate / peak, "x")
+
+
+def measure_with_avx2(report: Report, levels: list[int]) -> None:
+    """Repeat the steps of Ni864 with machine code for processors without AVX-512."""
+    environment = dict(os.environ, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=AVX2_FEATURES)
+    script = Path(__file__).with_name("engine.py")
+    command = [sys.executable, str(script), "--steps-only", "--levels", *map(str, levels)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for level, value in json.loads(done.stdout.splitlines()[-1]).items():
+        report.add(f"Ni864 level {level} step with AVX2 alone", value, "us/atom")
+
+
+def draw(times: dict[str, dict[int, float]], path: Path) -> None:
+    """Draw time per atom against level, a line for each engine."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    for name, of_level in times.items():
+        axes.semilogy(list(of_level), list(of_level.values()), "o-", label=name)
+    axes.set(xlabel="level", ylabel="us/atom, energy + forces + stress")
+    axes.set_xticks(sorted({level for of_level in times.values() for level in of_level}))
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    print(json.dumps(measure_million()))
