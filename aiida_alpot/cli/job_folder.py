@@ -126,6 +126,14 @@ def species_of(path: Path, species: Sequence[str]) -> tuple[str, ...]:
     return tuple(read_potential(path, species or None).species)
 
 
+def holds_active_set(path: Path) -> bool:
+    """Return whether a potential file holds an active set as well."""
+    from aiida_alpot.mtp.selection_state import split_content
+    from aiida_alpot.whole_files import read_content
+
+    return split_content(read_content(path)).state is not None
+
+
 def read_all(paths: Sequence[Path], species: Sequence[str] | None = None) -> Configurations:
     """Read the configurations of several files into one set.
 

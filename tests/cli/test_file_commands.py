@@ -10,6 +10,7 @@ import pytest
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading import ActiveSet, build_active_set
+from aiida_alpot.grading.mlip_state import write_almtp
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.structure_files import read_configurations
 
@@ -263,6 +264,17 @@ def test_a_file_of_mlip_3_is_taken_for_a_potential_and_grades_by_what_it_holds(
     assert (tmp_path / "again.mtp").read_bytes() == potential.read_bytes()
     by_almtp = figures_of("evaluate", "cu.almtp", files / "test.xyz")
     assert by_almtp == figures_of("evaluate", potential, files / "test.xyz")
+
+
+def test_a_file_of_mlip_3_grades_what_is_sampled(fitted, files, figures_of, alpot, tmp_path):
+    potential = read_potential(fitted / "cu.mtp")
+    training = read_configurations(files / "labelled.xyz")
+    write_almtp(tmp_path / "cu.almtp", potential, build_active_set(potential, training))
+    words = ["--set", "temperature_K=300", "steps=5", "--gamma-select", 1e-6, "--gamma-break", 1e6]
+    figures_of("sample", "cu.almtp", files / "test.xyz", *words, "-o", "frames.npz")
+    frames = read_configurations(tmp_path / "frames.npz")
+    assert len(frames)
+    assert np.isfinite(frames.grade).all()
 
 
 def test_a_potential_alone_cannot_grade(fitted, files, alpot):

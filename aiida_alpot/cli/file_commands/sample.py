@@ -77,11 +77,13 @@ def command(
 ) -> None:
     """Run a sampler with POTENTIAL from each structure in STARTS.
 
-    Frames are graded in neighborhood mode by the active set of the training set, as in a campaign.
+    Frames are graded in neighborhood mode by the active set of the training set, as in a campaign;
+    without --training by the active set in POTENTIAL, if it is an .almtp.
     """
     set_threads(threads)
     from aiida_alpot.cli.job_folder import (
         JobFolder,
+        holds_active_set,
         parse_settings,
         read_usable,
         species_of,
@@ -95,6 +97,8 @@ def command(
         calculator = {"potential": job.add_potential(potential, species)}
         if training:
             calculator["active_set"] = _build_active_set(job.path, read_usable(training, species))
+        elif holds_active_set(potential):
+            calculator["active_set"] = job.add_active_set(potential, species)
         result = job.run(
             "sample",
             calculator=calculator,
