@@ -42,6 +42,8 @@ LATTICE = {"Cu": 3.61, "Pd": 3.89, "Ag": 4.09}
 CUTOFF = 5.0
 N_STARTS = 5
 """Of fits to several species, which end in minima of different depth."""
+RIDGE = 1e-7
+"""Pull of the first stage on the coefficients of the scalars, which pure cells hardly determine."""
 
 
 def make_cells(species: Sequence[str], n: int, seed: int) -> Configurations:
@@ -85,7 +87,7 @@ def compare_strata(level: int, n: int) -> dict[str, Any]:
         lambda: train_potential(
             pure,
             initial=start_potential(pure, level=level, cutoff=CUTOFF, species=SPECIES),
-            settings=TrainingSettings(n_starts=N_STARTS),
+            settings=TrainingSettings(n_starts=N_STARTS, pull=RIDGE, pulled=("moments",)),
         )
     )
     potential, seconds, n_free = first.fit.potential, seconds_first, []

@@ -80,6 +80,7 @@ class FitRequest(Request):
         Blocks outside of which all do.
     pull : dict or null
         ``strength`` of a pull towards ``initial`` and the ``blocks`` that are pulled (all if null).
+        Without ``initial`` the blocks ``species``, ``moments`` and ``linear`` are pulled to zero.
     robust : float or null
         Labels with errors above so many times what nine of ten stay below lose influence.
     committee : dict or null

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MEMBER_FILE = "potential_{:03d}.mtp"
 MOST_OUTLIERS = 100
+_ZERO_AT_START = {"species", "moments", "linear"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def training_settings(request: FitRequest) -> TrainingSettings:
         If a section has a key that is unknown or out of range, or there is nothing to pull to.
     """
     pull = None if request.pull is None else parse_request(_Pull, request.pull)
-    _require_values_to_keep(request)
+    _require_values_to_keep(request, pull)
     weighting = Weighting()
     if request.weighting is not None:
         weighting = parse_request(_Weighting, request.weighting)
@@ -88,10 +89,14 @@ def training_settings(request: FitRequest) -> TrainingSettings:
     )
 
 
-def _require_values_to_keep(request: FitRequest) -> None:
-    """Raise unless what is frozen or pulled has values; constants may have those of free atoms."""
-    is_held = request.train_only is not None or request.pull is not None
+def _require_values_to_keep(request: FitRequest, pull: _Pull | None) -> None:
+    """Raise unless what is frozen or pulled has values.
+
+    Constants may have those of free atoms, and linear coefficients may be pulled to zero.
+    """
+    is_held = request.train_only is not None
     is_held |= bool(request.frozen) and request.atomic_energies is None
+    is_held |= pull is not None and not set(pull.blocks or ("radial",)) <= _ZERO_AT_START
     if is_held and request.initial is None:
         raise SettingError(
             "Frozen blocks and a pull need a potential to go on from, 'initial': an untrained one "

@@ -71,6 +71,8 @@ def test_a_pull_keeps_near_the_parent(fit, parent, tmp_path):
         after = read_potential(tmp_path / "out.mtp")
         moved.append(np.linalg.norm(after.parameters - read_potential(parent).parameters))
     assert moved[1] < 1e-3 * moved[0]
+    fit("--pull", "1e9", "--pull-blocks", "moments")
+    assert np.abs(read_potential(tmp_path / "out.mtp").moment_coefficients).max() < 1e-6
 
 
 def test_members_of_a_committee_lie_beside_the_potential(fit, tmp_path):

@@ -235,9 +235,18 @@ def test_the_interval_follows_the_data_only_where_asked(folder, run):
     assert unchanged["min_distance"] == first["min_distance"]
 
 
+def test_without_a_parent_linear_coefficients_are_pulled_to_zero(folder, run):
+    sizes = []
+    for strength in (0.0, 1e-6, 1e6):
+        run(**FIT, pull={"strength": strength, "blocks": ["moments"]}, max_iterations=5)
+        sizes.append(np.abs(read_potential(folder / "potential.mtp").moment_coefficients).max())
+    assert sizes[0] > sizes[1] > 1e3 * sizes[2]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
+        ({"pull": {"strength": 1.0, "blocks": ["moments", "Cu-Cu"]}}, "need a potential to go on"),
         ({"frozen": ["radial"]}, "need a potential to go on from"),
         ({"train_only": ["Cu-Cu"]}, "need a potential to go on from"),
         ({"pull": {"strength": 1.0}}, "need a potential to go on from"),

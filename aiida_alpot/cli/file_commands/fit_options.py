@@ -69,6 +69,14 @@ _OPTIONS = (
         help="Add S times the squared distance from the parameters of --initial to the loss.",
     ),
     click.option(
+        "--pull-blocks",
+        cls=SeveralValues,
+        accepts=_is_word,
+        metavar="BLOCK...",
+        help="Blocks that are pulled, all if not given. Without --initial 'moments' are pulled to "
+        "zero: a ridge.",
+    ),
+    click.option(
         "--widen-interval",
         is_flag=True,
         help="Let the inner end of the radial functions of --initial follow shorter distances in "
@@ -128,7 +136,7 @@ def training_keys(given: Mapping[str, Any]) -> dict[str, Any]:
         "atomic_energies": _atomic_energies(given["atomic_energies"]),
         "frozen": list(given["frozen"]),
         "train_only": list(given["train_only"]) or None,
-        "pull": None if given["pull"] is None else {"strength": given["pull"]},
+        "pull": _pull(given),
         "committee": None,
     }
     if given["committee"] is not None:
@@ -138,6 +146,13 @@ def training_keys(given: Mapping[str, Any]) -> dict[str, Any]:
             "random_starts": given["random_starts"],
         }
     return keys
+
+
+def _pull(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    blocks = list(given["pull_blocks"]) or None
+    if given["pull"] is None and blocks is not None:
+        raise click.UsageError("--pull-blocks needs --pull.", click.get_current_context())
+    return None if given["pull"] is None else {"strength": given["pull"], "blocks": blocks}
 
 
 def _atomic_energies(words: tuple[str, ...]) -> str | dict[str, Any] | None:
