@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -128,15 +127,13 @@ class SiteEvaluator:
 
         def run(index: int) -> None:
             results = SiteResults(energies, partial_forces[index], strains)
-            with self._borrow_space() as space:
-                for portion in groups[index]:
-                    pairs = neighbors.rows(portion.start, portion.stop, space.pairs)
-                    self._run_portion(portion, pairs, space, results, row_sink)
-                    if self._repulsion is not None and pairs.closest < self._repulsion.reach:
-                        self._repulsion.add_to_rows(
-                            portion.start, portion.stop, results, pairs, self.types
-                        )
+            space = self._borrow_space()
+            for portion in groups[index]:
+                pairs = neighbors.rows(portion.start, portion.stop, space.pairs)
+                self._run_portion(portion, pairs, space, results, row_sink)
+                if index > 0:  # the first part is what the others are added to
                     touched[index] = _join(touched[index], portion, pairs)
+            self._spaces.append(space)
 
         run_chunks(run, len(groups), threads)
         return SiteResults(energies, _add_touched(partial_forces, touched), strains)
@@ -150,11 +147,13 @@ class SiteEvaluator:
         row_sink: RowSink | None,
     ) -> None:
         first = pairs.first[portion.start : portion.stop + 1]
-        space.reserve(self, int(np.diff(first).max(initial=0)))
+        space.reserve(self, int((first[1:] - first[:-1]).max(initial=0)))
         if row_sink is None:
             self._run_blocks(self.blocks[portion.blocks], pairs, space, results)
         else:
             self._run_with_rows(portion.blocks, pairs, space, results, row_sink)
+        if self._repulsion is not None and pairs.closest < self._repulsion.reach:
+            self._repulsion.add_to_rows(portion.start, portion.stop, results, pairs, self.types)
 
     def _run_with_rows(
         self,
@@ -198,15 +197,12 @@ class SiteEvaluator:
             rows,
         )
 
-    @contextmanager
-    def _borrow_space(self) -> Iterator[_WorkSpace]:
+    def _borrow_space(self) -> _WorkSpace:
         """Lend work space to one thread, used before if there is any."""
         try:
-            space = self._spaces.pop()
+            return self._spaces.pop()
         except IndexError:
-            space = _WorkSpace()
-        yield space
-        self._spaces.append(space)
+            return _WorkSpace()
 
     def make_work_arrays(self, n_neighbors: int) -> tuple[Array, Array]:
         """Return what the kernel needs for atoms of so many neighbours."""

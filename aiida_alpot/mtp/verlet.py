@@ -9,6 +9,8 @@ sigma_min the smallest singular value. As long as that is not below the cutoff n
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
@@ -85,9 +87,9 @@ class VerletList:
     def _covers(self, atoms: Atoms) -> bool:
         """Whether the list holds every pair of ``atoms`` within the cutoff; False where NaN."""
         old = self._atoms
-        if len(atoms) != len(old) or (atoms.pbc != old.pbc).any():
+        if len(atoms) != len(old) or atoms.pbc.tolist() != old.pbc.tolist():
             return False
-        if np.array_equal(atoms.cell.array, old.cell.array):
+        if atoms.cell.array.tolist() == old.cell.array.tolist():
             shrink, mapped = 1.0, old.positions
         elif not np.isfinite(atoms.cell.array).all():
             return False
@@ -100,5 +102,6 @@ class VerletList:
             shrink = float(np.linalg.svd(deformation, compute_uv=False)[-1])
             mapped = old.positions @ deformation
         displacement = atoms.positions - mapped
-        farthest = np.sqrt(np.einsum("ia,ia->i", displacement, displacement).max(initial=0.0))
+        displacement *= displacement
+        farthest = math.sqrt(displacement.sum(axis=1).max(initial=0.0))
         return bool(shrink * (self.cutoff + self.skin) - 2.0 * farthest >= self.cutoff)
