@@ -20,7 +20,7 @@ from aiida_alpot.errors import InputFileError, SpeciesError
 from aiida_alpot.mtp.core_words import core_as_words, core_from_words, split_core
 from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.selection_state import split_content
+from aiida_alpot.mtp.selection_state import check_size, split_content
 from aiida_alpot.whole_files import read_content, write_text
 
 Array = np.ndarray
@@ -67,13 +67,19 @@ def parse_content(
 
     See :func:`read_potential` for the other parameters and the errors.
     """
+    text_part, state = split_content(content)
     try:
-        text = split_content(content).text.decode("utf-8")
+        text = text_part.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputFileError(
             f"{source} is not a text file. Give a potential (.mtp or .almtp)."
         ) from error
-    return parse_potential(text, source=source, species=species, allow_untrained=allow_untrained)
+    potential = parse_potential(
+        text, source=source, species=species, allow_untrained=allow_untrained
+    )
+    if state is not None:
+        check_size(state, n_parameters=potential.n_parameters, source=source)
+    return potential
 
 
 def parse_potential(

@@ -114,13 +114,9 @@ def parse_state(
     InputFileError
         If the state is truncated, garbled or of another size, or its numbers are not finite.
     """
+    check_size(state, n_parameters=n_parameters, source=source)
     weights, at = _parse_weights(state, source)
     n_bytes = 8 * n_parameters**2
-    if len(state) < at + 2 * n_bytes:
-        raise InputFileError(
-            f"{source}: the active set of {n_parameters} parameters takes {2 * n_bytes} bytes, "
-            f"{max(0, len(state) - at)} are there. {_DAMAGED}"
-        )
     rows, transposed = (
         np.frombuffer(state, dtype="<f8", count=n_parameters**2, offset=start)
         .reshape(n_parameters, n_parameters)
@@ -140,6 +136,17 @@ def parse_state(
         row=links[:, 1].copy(),
         configurations=configurations,
     )
+
+
+def check_size(state: bytes, *, n_parameters: int, source: str) -> None:
+    """Raise InputFileError unless both matrices for so many parameters are there."""
+    _, at = _parse_weights(state, source)
+    n_bytes = 16 * n_parameters**2
+    if len(state) < at + n_bytes:
+        raise InputFileError(
+            f"{source}: the active set of {n_parameters} parameters takes {n_bytes} bytes, "
+            f"{len(state) - at} are there. {_DAMAGED}"
+        )
 
 
 def format_state(state: SelectionState, species: Sequence[str]) -> bytes:

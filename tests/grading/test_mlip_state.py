@@ -240,6 +240,9 @@ def test_a_file_cut_anywhere_in_its_active_set_is_refused_in_one_line(
         path.write_bytes(content[:cut])
         with pytest.raises(InputFileError, match=r"cut\.almtp") as caught:
             load_active_set(path)
+        if cut < start + n_matrices:
+            with pytest.raises(InputFileError, match=r"cut\.almtp"):
+                read_potential(path)
         assert "\n" not in str(caught.value)
 
 
