@@ -17,7 +17,7 @@ _HOME = {
     "LossWeights": "loss",
     "Outlier": "outliers",
     "Training": "training",
-    "TrainingSettings": "training",
+    "TrainingSettings": "training_settings",
     "Weighting": "weighting",
     "errors": "metrics",
     "fit_potential": "fit",

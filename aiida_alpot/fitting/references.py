@@ -79,6 +79,18 @@ def shift_constants(
     )
 
 
+def lower_constants(
+    potential: MomentTensorPotential, references: Mapping[str, float]
+) -> MomentTensorPotential:
+    """Return the potential with the references taken off its constants.
+
+    A constant of exactly zero was never fitted and stays.
+    """
+    lowered = shift_constants(potential, references, sign=-1)
+    constants = np.where(potential.species_coefficients == 0.0, 0.0, lowered.species_coefficients)
+    return dataclasses.replace(lowered, species_coefficients=constants)
+
+
 def composition_energies(configurations: Configurations) -> dict[str, float]:
     """Return the energies of species whose sums deviate least, in absolute value, per atom.
 

@@ -11,43 +11,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.errors import EmptyDataError, LabelError
-from aiida_alpot.fitting.committee import (
-    CommitteeSettings,
-    Member,
-    committee_members,
-    fit_committee,
-)
+from aiida_alpot.fitting.committee import Member, committee_members, fit_committee
 from aiida_alpot.fitting.diagnosis import (
     FitWarning,
     warn_about_data,
+    warn_about_patterns,
+)
+from aiida_alpot.fitting.fit import FitResult, Progress, fit_targets
+from aiida_alpot.fitting.label_diagnosis import (
     warn_about_huge_forces,
     warn_about_outliers,
-    warn_about_patterns,
     warn_about_rank,
 )
-from aiida_alpot.fitting.fit import (
-    DEFAULT_ITERATIONS,
-    DEFAULT_TOLERANCE,
-    FitResult,
-    Progress,
-    fit_targets,
-)
-from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
+from aiida_alpot.fitting.loss import Targets, make_targets
 from aiida_alpot.fitting.normal_equations import normal_equations
-from aiida_alpot.fitting.outliers import (
-    Outlier,
-    find_outliers,
-    has_close_pairs,
-    suspicious_labels,
+from aiida_alpot.fitting.outliers import Outlier, find_outliers
+from aiida_alpot.fitting.references import (
+    atomic_references,
+    lower_constants,
+    shift_constants,
+    subtract_references,
 )
-from aiida_alpot.fitting.references import atomic_references, shift_constants, subtract_references
 from aiida_alpot.fitting.residuals import Deviations, deviations
 from aiida_alpot.fitting.restraints import Restraints, make_restraints
 from aiida_alpot.fitting.robust import (
@@ -58,58 +47,14 @@ from aiida_alpot.fitting.robust import (
 )
 from aiida_alpot.fitting.search import PROJECTION, choose_method
 from aiida_alpot.fitting.strata import frozen_parameters, select_parameters
-from aiida_alpot.fitting.weighting import Weighting, weigh_configurations
+from aiida_alpot.fitting.training_data import TrainingData, prepare_training
+from aiida_alpot.fitting.training_settings import TrainingSettings
 from aiida_alpot.mtp.evaluate import Evaluation, evaluate
-from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
+__all__ = ["Training", "TrainingSettings", "train_potential"]
+
 Array = np.ndarray
-LARGEST_LABEL = 1e100
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a potential is trained.
-
-    Parameters
-    ----------
-    weights : LossWeights
-        Of energies, forces and stresses.
-    weighting : Weighting
-        Rules for the weights of configurations.
-    atomic_energies : str, mapping of str to float or None
-        Energies of free atoms, see :func:`aiida_alpot.fitting.references.atomic_references`.
-    frozen : tuple of str
-        Blocks of parameters that keep their values, see :mod:`aiida_alpot.fitting.strata`.
-    train_only : tuple of str or None
-        Blocks outside of which all do.
-    pull : float
-        Strength of the pull towards the potential that the fit starts from.
-    pulled : tuple of str or None
-        Blocks that are pulled; all if None.
-    robust : float or None
-        Errors above so many times what is usual lose influence; ordinary least squares if None.
-    committee : CommitteeSettings or None
-        Further potentials, whose disagreement is an uncertainty.
-    seed, n_starts, max_iterations, tolerance, threads, method
-        See :func:`aiida_alpot.fitting.fit_potential`.
-    """
-
-    weights: LossWeights = field(default_factory=LossWeights)
-    weighting: Weighting = field(default_factory=Weighting)
-    atomic_energies: str | Mapping[str, float] | None = None
-    frozen: tuple[str, ...] = ()
-    train_only: tuple[str, ...] | None = None
-    pull: float = 0.0
-    pulled: tuple[str, ...] | None = None
-    robust: float | None = None
-    committee: CommitteeSettings | None = None
-    seed: int = 0
-    n_starts: int = 1
-    max_iterations: int = DEFAULT_ITERATIONS
-    tolerance: float = DEFAULT_TOLERANCE
-    threads: int = 1
-    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,10 +119,7 @@ def train_potential(
     settings = settings or TrainingSettings()
     if settings.robust is not None:
         check_threshold(settings.robust)
-    check_geometry(training)
-    check_labels(training)
-    _require_computable(training)
-    data = _weigh(_look_at(training, initial), initial, settings.weighting)
+    data = prepare_training(training, initial, settings.weighting)
     references = None
     if settings.atomic_energies is not None:
         references = atomic_references(
@@ -188,61 +130,12 @@ def train_potential(
     return dataclasses.replace(trained, warnings=(*unmatched, *trained.warnings))
 
 
-def _require_computable(configurations: Configurations) -> None:
-    """Raise LabelError for a label whose square has no place among floating-point numbers."""
-    forces = np.where(configurations.force_mask[:, None], configurations.forces, 0.0)
-    largest = np.fmax.reduce(
-        [
-            np.abs(configurations.energy),
-            np.fmax.reduceat(np.abs(forces).max(axis=1), configurations.offsets[:-1]),
-            np.abs(configurations.stress).max(axis=1),
-        ]
-    )
-    for index in np.flatnonzero(largest > LARGEST_LABEL).tolist():
-        raise LabelError(
-            f"Configuration {configurations.describe(index)} has a label of {largest[index]:.3g}, "
-            "which is no physical value. Label it again or leave it out."
-        )
-
-
-@dataclass(frozen=True)
-class _Data:
-    """Configurations with their neighbours and what is suspicious about their labels."""
-
-    configurations: Configurations
-    environment: Environment
-    suspicious: list[Outlier]
-
-
-def _look_at(configurations: Configurations, initial: MomentTensorPotential) -> _Data:
-    environment = make_environment(initial, configurations)
-    is_close = has_close_pairs(configurations, environment)
-    return _Data(configurations, environment, suspicious_labels(configurations, is_close))
-
-
-def _weigh(data: _Data, initial: MomentTensorPotential, weighting: Weighting) -> _Data:
-    """Return the configurations that count, with their weights."""
-    training = data.configurations
-    trusted = np.ones(len(training), dtype=bool)
-    trusted[[one.configuration for one in data.suspicious if one.kind == "energy"]] = False
-    weighed = weigh_configurations(training, weighting, trusted=trusted)
-    counts = weighed.weight != 0.0
-    if not counts.any():
-        raise EmptyDataError(
-            "Every configuration of the training set has the weight zero. Give one a weight, or "
-            "widen the limits of the weighting."
-        )
-    if counts.all():
-        return dataclasses.replace(data, configurations=weighed)
-    return _look_at(weighed.select(counts), initial)
-
-
 class _Trainer:
     """The data of one training and the steps that use them."""
 
     def __init__(
         self,
-        data: _Data,
+        data: TrainingData,
         initial: MomentTensorPotential,
         references: Mapping[str, float] | None,
         settings: TrainingSettings,
@@ -258,7 +151,7 @@ class _Trainer:
         self.shifted, self.start = data.configurations, initial
         if references is not None:
             self.shifted = subtract_references(data.configurations, references)
-            self.start = _without_references(initial, references)
+            self.start = lower_constants(initial, references)
         self.restraints = self._restraints()
 
     def _restraints(self) -> Restraints | None:
@@ -391,15 +284,6 @@ class _Trainer:
                 np.where(is_kept, self.initial.parameters, raised.parameters)
             )
         return dataclasses.replace(result, potential=raised)
-
-
-def _without_references(
-    potential: MomentTensorPotential, references: Mapping[str, float]
-) -> MomentTensorPotential:
-    """Lower the constants that were fitted; one of zero was not."""
-    lowered = shift_constants(potential, references, sign=-1)
-    constants = np.where(potential.species_coefficients == 0.0, 0.0, lowered.species_coefficients)
-    return dataclasses.replace(lowered, species_coefficients=constants)
 
 
 def _errors(configurations: Configurations, prediction: Evaluation) -> dict[str, Array]:
