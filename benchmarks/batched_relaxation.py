@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Relaxation of many structures together and one by one: ``python benchmarks/batched_relaxation.py``.
+"""Relax many structures together and one by one: ``python benchmarks/batched_relaxation.py``.
 
 A potential of level 12 is fitted to EMT's copper. Cells of 2 to 12 atoms of fcc, bcc and hcp copper
 are strained and rattled and relaxed to 0.01 eV/A, all together by ``relax_together`` and a part of
 them one by one by BFGS and FIRE of ASE with our calculator: in fixed cells, and with the cells
 (ASE's ``FrechetCellFilter``, and ``UnitCellFilter``, which is faster). Times are CPU seconds of one
-thread, the smallest of several repetitions that take turns. Prints a line for each figure and writes
-all to a JSON file.
+thread, the smallest of several repetitions that take turns. Prints a line for each figure and
+writes all to a JSON file.
 """
 
 from __future__ import annotations

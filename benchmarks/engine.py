@@ -3,11 +3,11 @@
 
 Both sides are asked for energies, forces and stress of the same structure with the same potential,
 once with a neighbour list at hand and once without: the ASE calculator here, ``engine.calculate``
-of motep. Further: neighbour lists beside vesin, several species, steps of dynamics, a million atoms,
-100,000 small cells, grades, the loss gradient, and which part of the processor is used. Times are
-CPU time of the process unless said, the smallest of several repetitions, and what is compared takes
-turns, so that other load on the machine meets both. Prints a line for each figure, writes all to a
-JSON file and draws time per atom against level beside it.
+of motep. Further: neighbour lists beside vesin, several species, steps of dynamics, a million
+atoms, 100,000 small cells, grades, the loss gradient, and which part of the processor is used.
+Times are CPU time of the process unless said, the smallest of several repetitions, and what is
+compared takes turns, so that other load on the machine meets both. Prints a line for each figure,
+writes all to a JSON file and draws time per atom against level beside it.
 """
 
 from __future__ import annotations

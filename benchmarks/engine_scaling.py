@@ -91,7 +91,7 @@ def measure_dynamics(
 
 
 def measure_sizes(report: Report) -> None:
-    """A million atoms in a process of its own, beside a thousand in the same."""
+    """Evaluate a million atoms in a process of its own, beside a thousand in the same."""
     command = [sys.executable, str(Path(__file__)), "million"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)

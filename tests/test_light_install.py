@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Numerics and jobs run with numpy, scipy, numba, ase and vesin alone, as on a compute node."""
+"""Numerics and jobs run with numpy, scipy, numba and ase alone, as on a compute node."""
 
 import json
 import subprocess

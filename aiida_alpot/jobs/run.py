@@ -89,7 +89,7 @@ def _write(
 def versions() -> dict[str, str]:
     """Return the versions that can change the numbers of a job."""
     found = {"aiida-alpot": aiida_alpot.__version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "numba", "ase", "vesin"):
+    for name in ("numpy", "scipy", "numba", "ase"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
