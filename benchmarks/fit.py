@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Speed of fits, on one core unless ``--threads`` says more.
 
-    python benchmarks/fit.py --data FOLDER [--parts gradient mo ni warm motep] [--json OUT.json]
-                             [--plot OUT.png]
+    python benchmarks/fit.py --data FOLDER [--parts gradient mo ni warm parallel motep]
+                             [--json OUT.json] [--plot OUT.png]
 
 FOLDER holds ``Mo_train.xyz`` and ``Ni_train.xyz`` of Zuo et al. (J. Phys. Chem. A 124, 731 (2020)).
 Times are CPU times of the process. The parts:
@@ -11,13 +11,17 @@ gradient
     Loss and full gradient (energies, forces, stress) over energies and forces, levels 8-24, in
     turn on every fourth Mo configuration. At most 3.
 mo
-    Mo, level 16, cutoff 5, five seeds of four random starts each: seconds until the loss is within
+    Mo, level 16, cutoff 5, five seeds of eight random starts each: seconds until the loss is within
     1 % of the best of the five. At most 60.
 ni
     Ni, level 20, cutoff 4: seconds to convergence. At most 600.
 warm
     Mo, level 16: from a fit to ten elevenths of the set to one to all of it, over a fit to all of
     it from random starts. At most a fifth.
+parallel
+    Mo, level 16, four steps: wall time of two threads over one, and of two ranks of MPI over two
+    threads, the least of some repetitions in turn. The ranks at most 1.1 of the threads. Needs
+    mpi4py, mpiexec and two idle cores.
 motep
     Every eighth Mo configuration, level 8, the same loss and the same random potential to start
     from: losses against time of our fit and of motep's optimisers. motep 0.2.0 must be installed.
@@ -29,6 +33,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -54,11 +59,26 @@ LEVELS = (8, 12, 16, 20, 24)
 LARGEST_RATIO = 3.0
 MO_LEVEL, MO_CUTOFF, MO_SEEDS, MO_SECONDS = 16, 5.0, (0, 1, 2, 3, 4), 60.0
 NI_LEVEL, NI_CUTOFF, NI_SECONDS = 20, 4.0, 600.0
-N_STARTS = 4
+N_STARTS = 8
 NEAR_BEST = 1.01
 WARM_SHARE = 0.2
 MOTEP_LEVEL, MOTEP_EVERY = 8, 8
 MOTEP_METHODS = ("BFGS", "L-BFGS-B")
+PARALLEL_REPETITIONS = 4
+LARGEST_RANKS_RATIO = 1.1
+TIMED_FIT = f"""
+import sys, time
+from aiida_alpot.fitting.fit import fit_potential, start_potential
+from aiida_alpot.fitting.ranks import share_fits_if_launched
+from aiida_alpot.mtp.structure_files import read_configurations
+with share_fits_if_launched():
+    training = read_configurations(sys.argv[1])
+    initial = start_potential(training, level={MO_LEVEL}, cutoff={MO_CUTOFF})
+    fit_potential(training.select([0]), initial=initial, max_iterations=1)
+    started = time.perf_counter()
+    fit_potential(training, initial=initial, max_iterations=4, threads=int(sys.argv[2]))
+    print(time.perf_counter() - started)
+"""
 Trace = list[tuple[float, float]]
 
 
@@ -68,6 +88,7 @@ def main() -> int:
         "mo": fit_molybdenum,
         "ni": fit_nickel,
         "warm": compare_warm_start,
+        "parallel": compare_ranks,
         "motep": compare_with_motep,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -175,6 +196,28 @@ def compare_warm_start(arguments: argparse.Namespace) -> dict[str, Any]:
         "share": share,
         "is_met": share <= WARM_SHARE,
     }
+
+
+def compare_ranks(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time one thread, two threads and two ranks, each in processes of their own."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    mpiexec = str(beside) if beside.exists() else "mpiexec"
+    data = str(arguments.data / "Mo_train.xyz")
+    alone = [sys.executable, "-c", TIMED_FIT, data]
+    commands = {
+        "one thread": [*alone, "1"],
+        "two threads": [*alone, "2"],
+        "two ranks": [mpiexec, "-n", "2", *alone, "1"],
+    }
+    seconds = dict.fromkeys(commands, float("inf"))
+    for _ in range(PARALLEL_REPETITIONS):
+        for name, command in commands.items():
+            found = subprocess.run(command, check=True, capture_output=True, text=True)
+            seconds[name] = min(seconds[name], float(found.stdout))
+    speed = seconds["one thread"] / seconds["two threads"]
+    ratio = seconds["two ranks"] / seconds["two threads"]
+    print(f"two threads: {speed:.2f} times as fast as one; two ranks: {ratio:.2f} of their time")
+    return {"seconds": seconds, "ratio": ratio, "is_met": ratio <= LARGEST_RANKS_RATIO}
 
 
 def compare_with_motep(arguments: argparse.Namespace) -> dict[str, Any]:

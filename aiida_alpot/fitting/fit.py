@@ -199,7 +199,7 @@ def fit_targets(
         for start in range(1, n_starts):
             yield restart(initial, targets.restraints, np.random.default_rng([seed, start]))
 
-    with _interruptible(), spread(environment, targets) as spread_out:
+    with _interruptible(), spread(environment, targets, initial) as spread_out:
         try:
             for point in _candidates(
                 starts(),

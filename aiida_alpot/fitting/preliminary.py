@@ -10,7 +10,8 @@ with the whole set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def take_part(environment: Environment, targets: Targets, step: int) -> tuple[En
 
 
 def choose_start(
-    starts: Iterable[MomentTensorPotential],
+    starts: Iterator[MomentTensorPotential],
     environment: Environment,
     targets: Targets,
     *,
@@ -54,8 +55,8 @@ def choose_start(
 
     Parameters
     ----------
-    starts : iterable of MomentTensorPotential
-        Untrained ones.
+    starts : iterator of MomentTensorPotential
+        Untrained ones of the same basis.
     environment, targets
         Of the whole set.
     step : int
@@ -74,8 +75,9 @@ def choose_start(
             best = state
             keep(state.potential)
 
-    with spread(part, labels) as part:
-        for start in starts:
+    first = next(starts)
+    with spread(part, labels, first) as part:
+        for start in chain([first], starts):
             point = solve_linear(start, part, labels, refinements=1, threads=threads)
             search_radial(
                 point,

@@ -27,6 +27,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.loss import Targets
 from aiida_alpot.fitting.loss_gradient import data_loss_and_gradient
 from aiida_alpot.fitting.normal_equations import sum_products
+from aiida_alpot.mtp.contractions import MomentBasis
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
@@ -48,8 +49,13 @@ class Ranks:
         self._communicator = communicator
         self._n_sets = 0
 
-    def share(self, environment: Environment, targets: Targets) -> SharedSums:
+    def share(
+        self, environment: Environment, targets: Targets, potential: MomentTensorPotential
+    ) -> SharedSums:
         """Send every rank some configurations; return what asks them for sums.
+
+        Only potentials of the same basis may be asked for; it is sent once, and what is made from
+        it by each rank is made once.
 
         The configurations are dealt out by number of neighbours, the largest first.
         """
@@ -67,7 +73,7 @@ class Ranks:
             shares.append((environment.select(mine), bare.select(mine, environment.offsets)))
         self._ask("keep", self._n_sets)
         for rank in range(1, size):
-            self._communicator.send(shares[rank], dest=rank)
+            self._communicator.send((potential.basis, *shares[rank]), dest=rank)
         self._n_sets += 1
         return SharedSums(self, self._n_sets - 1, *shares[0])
 
@@ -111,7 +117,7 @@ class SharedSums:
         return self._ranks.ask_and_add(
             "products",
             self._key,
-            potential,
+            _without_basis(potential),
             with_radial,
             threads,
             mine=lambda: sum_products(
@@ -130,7 +136,7 @@ class SharedSums:
         total = self._ranks.ask_and_add(
             "gradient",
             self._key,
-            potential,
+            _without_basis(potential),
             threads,
             mine=lambda: _pack_gradient(potential, self._environment, self._targets, threads),
         )
@@ -139,6 +145,11 @@ class SharedSums:
     def close(self) -> None:
         """Let all ranks drop their shares."""
         self._ranks.forget(self._key)
+
+
+def _without_basis(potential: MomentTensorPotential) -> dict[str, Any]:
+    names = (field.name for field in dataclasses.fields(potential) if field.name != "basis")
+    return {name: getattr(potential, name) for name in names}
 
 
 def _pack_gradient(
@@ -160,7 +171,7 @@ def serve(communicator: Any) -> None:
 
     An error here ends all ranks, since rank 0 would wait for ever.
     """
-    sets: dict[int, tuple[Environment, Targets]] = {}
+    sets: dict[int, tuple[MomentBasis, Environment, Targets]] = {}
     try:
         while True:
             command, arguments = communicator.bcast(None, root=0)
@@ -168,17 +179,21 @@ def serve(communicator: Any) -> None:
                 return
             if command == "keep":
                 sets[arguments[0]] = communicator.recv(source=0)
-            elif command == "forget":
+                continue
+            if command == "forget":
                 del sets[arguments[0]]
-            elif command == "products":
-                key, potential, with_radial, threads = arguments
-                _add_up(
-                    communicator,
-                    sum_products(potential, *sets[key], with_radial=with_radial, threads=threads),
+                continue
+            key, parts, *settings = arguments
+            basis, environment, targets = sets[key]
+            potential = MomentTensorPotential(basis=basis, **parts)
+            if command == "products":
+                with_radial, threads = settings
+                mine = sum_products(
+                    potential, environment, targets, with_radial=with_radial, threads=threads
                 )
             else:
-                key, potential, threads = arguments
-                _add_up(communicator, _pack_gradient(potential, *sets[key], threads))
+                mine = _pack_gradient(potential, environment, targets, *settings)
+            _add_up(communicator, mine)
     except Exception:
         traceback.print_exc()
         communicator.Abort(1)
@@ -194,12 +209,17 @@ def _signals_wait() -> Iterator[None]:
 
 
 @contextmanager
-def spread(environment: Environment, targets: Targets) -> Iterator[Environment]:
-    """Yield the environment; while inside, the ranks share its sums if there are several."""
+def spread(
+    environment: Environment, targets: Targets, potential: MomentTensorPotential
+) -> Iterator[Environment]:
+    """Yield the environment; while inside, the ranks share its sums if there are several.
+
+    They do for potentials of the basis of ``potential``.
+    """
     if _current is None:
         yield environment
         return
-    sums = _current.share(environment, targets)
+    sums = _current.share(environment, targets, potential)
     try:
         yield dataclasses.replace(environment, shared=sums)
     finally:

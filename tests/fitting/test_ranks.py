@@ -115,5 +115,5 @@ def test_one_process_shares_nothing(monkeypatch):
 
     monkeypatch.delenv("PMI_SIZE", raising=False)
     environment, targets = object(), object()
-    with share_fits_if_launched(), spread(environment, targets) as found:
+    with share_fits_if_launched(), spread(environment, targets, None) as found:
         assert found is environment
