@@ -44,15 +44,11 @@ def harmless(potential: MomentTensorPotential) -> MomentTensorPotential:
     return potential.with_parameters(parameters)
 
 
-def fastest(task: Callable[[], object], repetitions: int, n_calls: int = 1) -> float:
-    """Return the smallest wall time of a call in seconds."""
-    best = np.inf
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        for _ in range(n_calls):
-            task()
-        best = min(best, (time.perf_counter() - start) / n_calls)
-    return best
+def seconds_of(task: Callable[[], object]) -> tuple[float, float]:
+    """Return wall time and CPU time of a call in seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    task()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def measure_dynamics(
@@ -70,24 +66,27 @@ def measure_dynamics(
     configurations = Configurations.from_atoms([atoms])
     pairs = batch_neighbor_list(configurations, potential.cutoff)
     sites = SiteEvaluator(slow, slow.types_of(atoms.numbers))
-    steps = {1: np.inf, 2: np.inf}
-    kernels = {1: np.inf, 2: np.inf}
-    n_steps = 20
-    for _ in range(repetitions):
+    best = {(what, n): np.full(2, np.inf) for what in ("step", "kernels") for n in runs}
+    n_calls = 5  # short, so that some of many fall in a moment without other load
+    for _ in range(10 * repetitions):
         for threads, dynamics in runs.items():
-            steps[threads] = min(
-                steps[threads], fastest(lambda run=dynamics: run.run(n_steps), 1) / n_steps
-            )
-            kernels[threads] = min(
-                kernels[threads],
-                fastest(lambda n=threads: sites.evaluate(pairs, threads=n), n_steps),
-            )
+
+            def evaluate_often(threads: int = threads) -> None:
+                for _ in range(n_calls):
+                    sites.evaluate(pairs, threads=threads)
+
+            tasks = {"step": lambda run=dynamics: run.run(n_calls), "kernels": evaluate_often}
+            for what, task in tasks.items():
+                found = np.array(seconds_of(task)) / n_calls
+                best[what, threads] = np.minimum(best[what, threads], found)
     scale = 1e6 / len(atoms)
-    report.add(f"Ni864 level {LEVEL} step of dynamics", steps[1] * scale, "us/atom, wall")
-    report.add(f"Ni864 level {LEVEL} kernels alone", kernels[1] * scale, "us/atom, wall")
-    report.add("step of dynamics over kernels", steps[1] / kernels[1], "x")
-    report.add("two threads over one, step of dynamics", steps[1] / steps[2], "x")
-    report.add("two threads over one, kernels", kernels[1] / kernels[2], "x")
+    for what in ("step", "kernels"):
+        name = f"Ni864 level {LEVEL} {what} in dynamics"
+        report.add(name, best[what, 1][1] * scale, "us/atom")
+        report.add(f"{name}, two threads", best[what, 2][0] * scale, "us/atom, wall")
+        speed = best[what, 1][0] / best[what, 2][0]
+        report.add(f"two threads over one, {what} in dynamics", speed, "x, wall")
+    report.add("step of dynamics over kernels", best["step", 1][1] / best["kernels", 1][1], "x")
 
 
 def measure_sizes(report: Report) -> None:

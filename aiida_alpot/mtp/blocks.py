@@ -20,7 +20,8 @@ from aiida_alpot.mtp.kernels.lanes import LANES
 Array = np.ndarray
 _MOST_CHUNKS = 16
 _SMALLEST_CHUNK = 64
-_ATOMS_OF_TWO_GROUPS = 512
+_ATOMS_OF_ONE_GROUP = 128
+_ATOMS_OF_TWO_GROUPS = 1024
 _ATOMS_OF_PORTION = 1024
 
 
@@ -48,7 +49,7 @@ def partition_atoms(types: Array, n_species: int) -> Partition:
     """
     n_atoms = len(types)
     n_groups = min(_MOST_CHUNKS, 2 * -(-n_atoms // _ATOMS_OF_TWO_GROUPS))
-    if n_atoms <= _ATOMS_OF_TWO_GROUPS // 4:
+    if n_atoms <= _ATOMS_OF_ONE_GROUP:
         n_groups = 1
     size = max(_round_up(-(-n_atoms // n_groups)), LANES)
     parts: list[Array] = []

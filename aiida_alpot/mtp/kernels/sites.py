@@ -49,48 +49,51 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
     cutoff_squared = cutoff * cutoff
     start = np.zeros(n_species, np.int64)
     most = 0
+    for group in range(capacity):
+        places[ranges + 2 * group] = n_species if n_species > 1 else 0
+        places[ranges + 2 * group + 1] = -1 if n_species > 1 else 0
+    near = np.empty(capacity * SLOTS, np.int64)
     for lane in range(LANES):
         atom = atoms[lane]
         count = 0
         if atom >= 0:
-            if n_species > 1:
-                start[:] = 0
-                for pair in range(first[atom], first[atom + 1]):
-                    x = vectors[pair, 0]
-                    y = vectors[pair, 1]
-                    z = vectors[pair, 2]
-                    if x * x + y * y + z * z < cutoff_squared:
-                        start[types[neighbor[pair]]] += 1
-                for species in range(n_species):
-                    n_placed = start[species]
-                    start[species] = count
-                    count += n_placed
-            count = 0
             for pair in range(first[atom], first[atom + 1]):
                 x = vectors[pair, 0]
                 y = vectors[pair, 1]
                 z = vectors[pair, 2]
-                if x * x + y * y + z * z < cutoff_squared:
-                    other = neighbor[pair]
-                    slot = count
-                    species = 0
-                    if n_species > 1:
-                        species = types[other]
-                        slot = start[species]
-                        start[species] += 1
-                    place = (slot // SLOTS) * (4 * WIDE) + (slot % SLOTS) * LANES + lane
-                    work[place] = x
-                    work[place + WIDE] = y
-                    work[place + 2 * WIDE] = z
-                    work[place + 3 * WIDE] = species
-                    places[indices + slot * LANES + lane] = other
-                    count += 1
+                # kept by counting: which pair lies in the skin no processor can predict
+                near[count] = pair
+                count += x * x + y * y + z * z < cutoff_squared
+            if n_species > 1:
+                start[:] = 0
+                for k in range(count):
+                    start[types[neighbor[near[k]]]] += 1
+                n_before = 0
+                for species in range(n_species):
+                    n_placed = start[species]
+                    start[species] = n_before
+                    n_before += n_placed
+            for k in range(count):
+                pair = near[k]
+                other = neighbor[pair]
+                slot = k
+                species = 0
+                if n_species > 1:
+                    species = types[other]
+                    slot = start[species]
+                    start[species] += 1
+                    span = ranges + 2 * (slot // SLOTS)
+                    places[span] = min(places[span], species)
+                    places[span + 1] = max(places[span + 1], species)
+                place = (slot // SLOTS) * (4 * WIDE) + (slot % SLOTS) * LANES + lane
+                work[place] = vectors[pair, 0]
+                work[place + WIDE] = vectors[pair, 1]
+                work[place + 2 * WIDE] = vectors[pair, 2]
+                work[place + 3 * WIDE] = species
+                places[indices + slot * LANES + lane] = other
         places[lane] = count
         most = max(most, count)
     n_groups = (most + SLOTS - 1) // SLOTS
-    for group in range(n_groups):
-        places[ranges + 2 * group] = n_species if n_species > 1 else 0
-        places[ranges + 2 * group + 1] = -1 if n_species > 1 else 0
     for lane in range(LANES):
         for slot in range(places[lane], n_groups * SLOTS):
             place = (slot // SLOTS) * (4 * WIDE) + (slot % SLOTS) * LANES + lane
@@ -99,14 +102,6 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
             work[place + 2 * WIDE] = 0.0
             work[place + 3 * WIDE] = -1.0
             places[indices + slot * LANES + lane] = -1
-        if n_species == 1:
-            continue
-        for slot in range(places[lane]):
-            group = slot // SLOTS
-            place = group * (4 * WIDE) + (slot % SLOTS) * LANES + lane
-            species = int(work[place + 3 * WIDE])
-            places[ranges + 2 * group] = min(places[ranges + 2 * group], species)
-            places[ranges + 2 * group + 1] = max(places[ranges + 2 * group + 1], species)
     return n_groups
 
 
