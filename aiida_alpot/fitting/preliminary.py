@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where a search in a large training set begins: the best of short searches in a part of it.
 
-A set has many more labels than a potential has parameters, so that every so many-th configuration
+A set has many more labels than a potential has parameters, so that one of so many configurations
 tells almost as much about the radial functions at a fraction of the cost. Searches from different
 radial functions end in different minima, some of them poor, and most of the difference shows after
 a few steps: each start is searched from in the part, and the one with the lowest loss there goes on
@@ -22,22 +22,34 @@ from aiida_alpot.fitting.ranks import spread
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
-LABELS_PER_PARAMETER = 25
+Array = np.ndarray
+LABELS_PER_PARAMETER = 50
 """A part holds at least so many labels for each parameter."""
 MOST_STEPS = 30
 TOLERANCE = 5e-3
 
 
 def part_step(n_labels: int, n_parameters: int, n_configurations: int) -> int:
-    """Return n such that every n-th configuration makes the part; one if the set is not large."""
+    """Return n such that one of n configurations is in the part; one if the set is not large."""
     step = n_labels // (LABELS_PER_PARAMETER * n_parameters)
     return max(1, min(step, n_configurations // 8))
 
 
+def part_indices(n_configurations: int, step: int) -> Array:
+    """Return one of each ``step`` configurations, a random one, the same at every call.
+
+    Sets are often in an order that repeats, so that equal distances could miss a kind of cell.
+    """
+    starts = np.arange(0, n_configurations, step)
+    jumps = np.random.default_rng(0).integers(step, size=len(starts))
+    chosen: Array = np.minimum(starts + jumps, n_configurations - 1)
+    return chosen
+
+
 def take_part(environment: Environment, targets: Targets, step: int) -> tuple[Environment, Targets]:
-    """Return every ``step``-th configuration; its loss is of the size of that of the whole set."""
+    """Return one of each ``step`` configurations; the loss is of the size of that of the set."""
     n_configurations = len(environment.offsets) - 1
-    indices = np.arange(0, n_configurations, step)
+    indices = part_indices(n_configurations, step)
     labels = targets.select(indices, environment.offsets)
     return environment.select(indices), labels.weigh(n_configurations / len(indices))
 
@@ -51,7 +63,7 @@ def choose_start(
     keep: Callable[[MomentTensorPotential], None],
     threads: int = 1,
 ) -> MomentTensorPotential:
-    """Return the potential with the lowest loss on every ``step``-th configuration.
+    """Return the potential with the lowest loss on one of each ``step`` configurations.
 
     Parameters
     ----------

@@ -6,7 +6,12 @@ import pytest
 
 from aiida_alpot.fitting.fit import fit_potential, start_potential
 from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
-from aiida_alpot.fitting.preliminary import choose_start, part_step, take_part
+from aiida_alpot.fitting.preliminary import (
+    choose_start,
+    part_indices,
+    part_step,
+    take_part,
+)
 from aiida_alpot.mtp.jacobian import make_environment
 
 from .data import emt_set, random_potential
@@ -21,7 +26,8 @@ def test_a_part_has_the_loss_of_its_configurations():
     training, potential = emt_set(7, seed=1), random_potential(8)
     environment = make_environment(potential, training)
     targets = make_targets(training, LossWeights())
-    part = training.select([0, 3, 6])
+    part = training.select(part_indices(7, 3))
+    assert len(part) == 3
     found = loss_at(potential, *take_part(environment, targets, 3))
     expected = loss_at(
         potential, make_environment(potential, part), make_targets(part, LossWeights())
@@ -31,10 +37,18 @@ def test_a_part_has_the_loss_of_its_configurations():
 
 @pytest.mark.parametrize(
     ("n_labels", "n_configurations", "step"),
-    [(100, 100, 1), (20_000, 200, 8), (20_000, 40, 5), (20_000, 6, 1)],
+    [(100, 100, 1), (40_000, 200, 8), (40_000, 40, 5), (40_000, 6, 1)],
 )
 def test_a_part_keeps_labels_enough_for_every_parameter(n_labels, n_configurations, step):
     assert part_step(n_labels, 100, n_configurations) == step
+
+
+@pytest.mark.parametrize(("n", "step"), [(10, 3), (9, 3), (100, 7), (5, 1)])
+def test_a_part_has_one_configuration_of_each_run(n, step):
+    indices = part_indices(n, step)
+    assert np.array_equal(indices // step, np.arange(-(-n // step)))
+    assert indices.max() < n
+    assert np.array_equal(indices, part_indices(n, step))
 
 
 def test_the_best_start_in_a_part_goes_on(large):
