@@ -92,7 +92,7 @@ import numpy as np
 one = np.zeros((2, 3)); one[1, 2] = 3.0
 first = np.array([0, 1, 2]); neighbor = np.array([1, 0], dtype=np.int32)
 shifts = np.zeros((2, 3), dtype=np.int32)
-print(update_vectors(one, np.eye(3), first, neighbor, shifts, np.zeros((2, 3))))
+print(update_vectors(0, 2, one, np.eye(3)[None], first, neighbor, shifts, np.zeros((2, 3))))
 """
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
     own, other, again = (
