@@ -10,7 +10,7 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.mtp.site_evaluator import SiteEvaluator, rows_by_atom
+from aiida_alpot.mtp.site_evaluator import SiteEvaluator, SiteResults, rows_by_atom
 from aiida_alpot.neighbors import NeighborList, search_neighbors
 
 Array = np.ndarray
@@ -71,8 +71,7 @@ def evaluate(
     if len(configurations) == 0:
         return Evaluation(np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros((0, 6)))
     types = potential.types_of(configurations.numbers)
-    pairs = neighbors or search_neighbors(configurations, potential.cutoff)
-    sites = SiteEvaluator(potential, types).evaluate(pairs, threads=threads)
+    sites = _evaluate_sites(potential, configurations, types, neighbors, threads)
     starts = configurations.offsets[:-1]
     energy = np.add.reduceat(sites.energies, starts)
     strain = np.add.reduceat(sites.strains, starts)
@@ -81,6 +80,29 @@ def evaluate(
     stress = np.full((len(starts), 6), np.nan)
     stress[is_periodic] = strain[is_periodic] / volume[is_periodic, None]
     return Evaluation(energy, sites.energies, sites.forces, stress)
+
+
+def _evaluate_sites(
+    potential: MomentTensorPotential,
+    configurations: Configurations,
+    types: Array,
+    neighbors: NeighborList | None,
+    threads: int,
+) -> SiteResults:
+    """Evaluate all atoms, in an order in which neighbours lie near each other in memory."""
+    if neighbors is not None:
+        return SiteEvaluator(potential, types).evaluate(neighbors, threads=threads)
+    search = search_neighbors(configurations, potential.cutoff)
+    order = search.tidy_order()
+    if order is None:
+        return SiteEvaluator(potential, types).evaluate(search, threads=threads)
+    tidy = configurations.replace(positions=configurations.positions[order])
+    search = search_neighbors(tidy, potential.cutoff)
+    found = SiteEvaluator(potential, types[order]).evaluate(search, threads=threads)
+    results = SiteResults(*(np.empty_like(array) for array in found))
+    for result, array in zip(results, found, strict=True):
+        result[order] = array
+    return results
 
 
 def energy_rows(

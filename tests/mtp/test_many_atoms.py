@@ -13,7 +13,7 @@ from ase.build import bulk
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp.evaluate import Evaluation, energy_rows, evaluate
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
-from aiida_alpot.neighbors import batch_neighbor_list
+from aiida_alpot.neighbors import batch_neighbor_list, search_neighbors
 
 CUTOFF = 4.07
 SPECIES = ("Al", "Cu", "Ni")
@@ -82,6 +82,24 @@ def test_rows_need_no_list_of_all_pairs(potential):
         energy_rows(potential, configurations),
         energy_rows(potential, configurations, neighbors=pairs),
     )
+
+
+def test_atoms_of_a_large_structure_may_come_in_any_order(potential):
+    """They are then evaluated in another one; small ones stand as they are."""
+    atoms = alloy(24)
+    order = np.random.default_rng(4).permutation(len(atoms))
+    given = Configurations.from_atoms([alloy(2), atoms, alloy(3)])
+    mixed = Configurations.from_atoms([alloy(2), atoms[order], alloy(3)])
+    assert search_neighbors(given, CUTOFF).tidy_order() is None
+    assert search_neighbors(mixed, CUTOFF).tidy_order() is not None
+    expected, found = evaluate(potential, given), evaluate(potential, mixed)
+    rows = np.arange(given.offsets[-1])
+    rows[given.atoms_slice(1)] = given.offsets[1] + order
+    scale = 1e-12 * np.abs(expected.forces).max()
+    np.testing.assert_allclose(found.forces, expected.forces[rows], rtol=0, atol=scale)
+    np.testing.assert_allclose(found.site_energies, expected.site_energies[rows], rtol=1e-12)
+    np.testing.assert_allclose(found.energy, expected.energy, rtol=1e-12)
+    np.testing.assert_allclose(found.stress, expected.stress, rtol=1e-9, atol=1e-14)
 
 
 def test_memory_is_bounded_by_the_results(potential):
