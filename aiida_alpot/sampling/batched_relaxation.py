@@ -23,8 +23,9 @@ from ase import units
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.neighbors import NeighborList, NeighborSearch, PairMemory
+from aiida_alpot.neighbors import NeighborSearch
 from aiida_alpot.sampling.batched_minimizer import BatchedMinimizer
+from aiida_alpot.sampling.batched_state import BatchGrades, BatchState, CloseWatch
 from aiida_alpot.sampling.settings import require, setting
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ class _Relaxation:
         of_strain = 1.0 / (_STRAIN_OF_STEP * self.cell_scale)
         self.measure = np.where(self.is_atomic, 1.0, of_strain[segments.owner])
 
-    def _evaluate(self, coordinates: Array) -> _State:
+    def _evaluate(self, coordinates: Array) -> BatchState:
         """Evaluate the structures that still move, at any coordinates."""
         from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 
@@ -248,8 +249,8 @@ class _Relaxation:
         offsets = np.concatenate([[0], np.cumsum(self.sizes)])
         pbc = self.starts.pbc[self.index]
         search = NeighborSearch(positions, offsets, cells, pbc, self.potential.cutoff)
-        watch = _CloseWatch(search, offsets, self.potential.uncontrolled_below)
-        grades = _Grades(self.active_set, self.owner, self.sizes)
+        watch = CloseWatch(search, offsets, self.potential.uncontrolled_below)
+        grades = BatchGrades(self.active_set, self.owner, self.sizes)
         sink = None if self.active_set is None else grades.take
         evaluator = SiteEvaluator(self.potential, self.types)
         sites = evaluator.evaluate(watch, row_sink=sink, threads=self.threads)
@@ -262,7 +263,7 @@ class _Relaxation:
         work = virial[:, _VOIGT] + external[:, None, None] * np.eye(3)
         gradient = self._gradient(sites.forces, work, deformation)
         gradient[~is_fine[self.minimizer.segments.owner]] = 0.0
-        return _State(
+        return BatchState(
             enthalpy=energy + external,
             energy=energy,
             gradient=gradient,
@@ -331,7 +332,7 @@ class _Relaxation:
         larger: Array = np.maximum(largest, of_cell / self.sizes)
         return larger
 
-    def _stop(self, now: _State) -> Array:
+    def _stop(self, now: BatchState) -> Array:
         """Note what ends here, and return (n,) bool: which structures those are."""
         ends = {
             UNCONVERGED: (self.n_steps[self.index] >= self.settings.steps)
@@ -348,7 +349,7 @@ class _Relaxation:
         self._record(now, is_over)
         return is_over
 
-    def _record(self, now: _State, chosen: Array) -> None:
+    def _record(self, now: BatchState, chosen: Array) -> None:
         """Write the results of the structures that end."""
         index = self.index[chosen]
         rows = self._rows()[chosen[self.owner]]
@@ -370,7 +371,7 @@ class _Relaxation:
         rows: Array = first[self.owner] + within
         return rows
 
-    def _keep(self, chosen: Array, now: _State) -> _State:
+    def _keep(self, chosen: Array, now: BatchState) -> BatchState:
         if chosen.all():
             return now
         of_atoms = chosen[self.owner]
@@ -382,100 +383,3 @@ class _Relaxation:
         self.cell_scale = self.cell_scale[chosen]
         self._describe_coordinates()
         return now.kept(chosen, of_coordinates, of_atoms)
-
-
-@dataclass
-class _State:
-    """Structures at one set of coordinates; NaN energy where they cannot be evaluated."""
-
-    enthalpy: Array
-    energy: Array
-    gradient: Array
-    positions: Array
-    cells: Array
-    forces: Array
-    virial: Array
-    residual: Array
-    is_close: Array
-    grade: Array
-
-    _OF_ATOMS = ("positions", "forces")
-
-    def _mask(self, name: str, structures: Array, coordinates: Array, atoms: Array) -> Array:
-        if name in self._OF_ATOMS:
-            return atoms
-        return coordinates if name == "gradient" else structures
-
-    def kept(self, structures: Array, coordinates: Array, atoms: Array) -> _State:
-        """Return the state of some structures; masks of structures, coordinates and atoms."""
-        return _State(
-            **{
-                name: value[self._mask(name, structures, coordinates, atoms)]
-                for name, value in vars(self).items()
-            }
-        )
-
-    def replaced_by(
-        self, new: _State, structures: Array, coordinates: Array, atoms: Array
-    ) -> _State:
-        """Return the new state where the masks are true, and this one elsewhere."""
-        merged = {}
-        for name, old in vars(self).items():
-            mask = self._mask(name, structures, coordinates, atoms)
-            mask = mask.reshape(-1, *(1,) * (old.ndim - 1))
-            merged[name] = np.where(mask, getattr(new, name), old)
-        return _State(**merged)
-
-
-class _CloseWatch:
-    """Gives the pairs of a search, and notes which structures have pairs nearer than a limit."""
-
-    def __init__(self, search: NeighborSearch, offsets: Array, limit: float) -> None:
-        self.is_close = np.zeros(len(offsets) - 1, bool)
-        self._search, self._offsets, self._limit = search, offsets, limit
-
-    def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
-        """Return the pairs of some atoms; see :class:`~aiida_alpot.neighbors.PairSource`."""
-        pairs = self._search.rows(start, stop, memory)
-        if self._limit > 0.0:
-            square = np.einsum("pa,pa->p", pairs.vectors, pairs.vectors)
-            close = np.flatnonzero(square < self._limit**2)
-            first = pairs.first[start : stop + 1]
-            atoms = start + np.searchsorted(first, close, side="right") - 1
-            self.is_close[np.searchsorted(self._offsets, atoms, side="right") - 1] = True
-        return pairs
-
-
-class _Grades:
-    """Grades the structures from the rows of their atoms, as these are computed."""
-
-    def __init__(self, active_set: ActiveSet | None, owner: Array, sizes: Array) -> None:
-        self._active_set, self._owner, self._sizes = active_set, owner, sizes
-        self._per_atom = np.zeros(len(owner))
-        self._rows: Array | None = None
-        if active_set is not None and active_set.mode != "neighborhood":
-            self._rows = np.zeros((len(owner), active_set.n_parameters))
-
-    def take(self, blocks: Array, rows: Array) -> None:
-        """Take the rows of some atoms; a sink of the site evaluator."""
-        from aiida_alpot.mtp.kernels.grades import grade_blocks
-        from aiida_alpot.mtp.site_evaluator import rows_by_atom
-
-        if self._active_set is None:
-            return
-        if self._rows is None:
-            grade_blocks(blocks, rows, self._active_set.packed_coefficients, self._per_atom)
-        else:
-            atoms, by_atom = rows_by_atom(blocks, rows)
-            self._rows[atoms] = by_atom
-
-    def of_structures(self) -> Array:
-        """(n,): grade of each structure in the mode of the active set, NaN without one."""
-        if self._active_set is None:
-            return np.full(len(self._sizes), np.nan)
-        starts = np.cumsum(self._sizes) - self._sizes
-        if self._rows is None:
-            grades: Array = np.maximum.reduceat(self._per_atom, starts)
-            return grades
-        means: Array = np.add.reduceat(self._rows, starts) / self._sizes[:, None]
-        return self._active_set.grades(means)
