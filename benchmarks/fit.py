@@ -355,7 +355,9 @@ def plot(figures: dict[str, Any], path: Path) -> None:
         for name, trace in figures[part]["traces"].items():
             seconds, losses = zip(*trace, strict=True)
             axis.plot(seconds, losses, marker=".", label=str(name))
-        axis.set(title=titles[part], xlabel="CPU time (s)", xscale="log", yscale="log")
+        axis.set(title=titles[part], xlabel="CPU time (s)")
+        if part == "motep":
+            axis.set(xscale="log", yscale="log")
         axis.set_ylabel("loss")
         axis.legend()
     drawing.tight_layout()
