@@ -40,7 +40,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-tests
 	@mkdir -p $(TEST)
-	AIIDA_PATH=$(TEST) OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	AIIDA_PATH=$(TEST) ALPOT_CACHE_DIR=$(TEST)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\
