@@ -218,11 +218,12 @@ def draw(times: dict[str, dict[int, float]], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
     for name, of_level in times.items():
-        axes.semilogy(list(of_level), list(of_level.values()), "o-", label=name)
+        label = name if name.startswith("motep") else f"aiida_alpot {name}"
+        axes.semilogy(list(of_level), list(of_level.values()), "o-", label=label)
     axes.set(xlabel="level", ylabel="us/atom, energy + forces + stress")
     axes.set_xticks(sorted({level for of_level in times.values() for level in of_level}))
     axes.grid(alpha=0.3, which="both")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2, fontsize="small")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
