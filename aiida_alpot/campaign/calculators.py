@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from aiida_alpot.jobs import label_driver
@@ -50,19 +49,3 @@ def check_calculator(calculator: str, settings: Mapping[str, Any]) -> dict[str, 
     """
     with alpot_errors():
         return label_driver.check_settings(calculator, settings)
-
-
-def level_of_theory(
-    calculator: str, settings: Mapping[str, Any], folder: Path | str | None = None
-) -> str:
-    """Return what decides the values of labels, as canonical JSON.
-
-    Raises
-    ------
-    SettingError
-        If the calculator or a setting is not allowed.
-    InputFileError
-        If a file that the settings name is not in ``folder``.
-    """
-    with alpot_errors():
-        return label_driver.level_of_theory(calculator, settings, folder)

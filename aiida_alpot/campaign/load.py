@@ -15,7 +15,6 @@ from ase import Atoms
 from pydantic import ValidationError
 
 from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_job
-from aiida_alpot.campaign.calculators import level_of_theory
 from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
@@ -30,6 +29,7 @@ from aiida_alpot.campaign.yaml_file import parse_yaml, read_yaml_text
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
+from aiida_alpot.level_of_theory import level_of_theory
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     level = level_of_theory(
         content.label.calculator,
         settings_in_job(content.label.settings),
-        files["label"].parent if "label" in files else None,
+        folder=files["label"].parent if "label" in files else None,
     )
     builder = _Builder(content, str(path), path.parent, level)
     training = builder.collect(
