@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""The section ``budget``: what a campaign may spend."""
+
+from __future__ import annotations
+
+from aiida_alpot.campaign.schema.keys import Count, Section, key
+
+
+class BudgetSection(Section):
+    """What the campaign may spend."""
+
+    labels: Count = key(
+        ...,
+        "Labels in all: start, test sets, and those that were known already included.",
+        "numbers from 1",
+    )
+    labels_per_turn: Count = key(10, "Label calls of one turn.", "numbers from 1")
+    turns: Count = key(6, "Turns of the loop.", "numbers from 1")

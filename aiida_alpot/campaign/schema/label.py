@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""The section ``label``: who labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida_alpot.campaign.schema.keys import Count, Section, key
+
+
+class LabelSection(Section):
+    """Who computes energies, forces and stresses, and how."""
+
+    calculator: str = key(..., "Calculator of the labels.", "a calculator")
+    settings: dict[str, Any] = key({}, "Settings of the calculator.", "settings of the calculator")
+    code: str | None = key(
+        None, "Code in AiiDA that labels, such as gpaw@localhost.", "the label of a code"
+    )
+    batch_size: Count = key(50, "Most configurations of one job.", "numbers from 1")
+    max_attempts: Count = key(2, "How often a failed configuration is tried.", "numbers from 1")
+    min_success: float = key(
+        0.5, "Least share of a turn's labels that must succeed.", "numbers from 0 to 1", ge=0, le=1
+    )
+    options: dict[str, Any] = key(
+        {},
+        "Options of the scheduler for label jobs, over those of the machines file.",
+        "metadata.options of an AiiDA CalcJob",
+    )
