@@ -7,7 +7,9 @@ For configurations k of N atoms each, with weights w_k of sum W and labels E0, f
         + penalty
 
 S is volume times stress in eV, with the Frobenius norm over all nine components: the default
-weighting of MLIP ("vibrations"), where W is the number of configurations. A configuration of weight
+weighting of MLIP ("vibrations"), where W is the number of configurations. ``size_power`` divides by
+another power of N: with zero ("molecules") the errors of whole cells count, with two those of
+energies per atom, alike in small and large cells, as quoted errors do. A configuration of weight
 zero has no influence at all, one of weight two that of two copies. Labels that are absent and
 forces that a mask leaves out have no term. With ``relative_force_eps`` = eps the force weight of an
 atom becomes w_f eps / (|f0|^2 + eps), which counts errors relative to large forces. The penalty of
@@ -54,17 +56,21 @@ class LossWeights:
         w_s, dimensionless.
     relative_force_eps : float or None
         eps of relative forces, (eV/A)^2; absolute forces if None.
+    size_power : int
+        Power of N that the terms of energy and stress are divided by: 0, 1 or 2.
 
     Raises
     ------
     SettingError
-        If a weight is negative or not finite, all are zero, or eps is not positive.
+        If a weight is negative or not finite, all are zero, eps is not positive, or the power is
+        another one.
     """
 
     energy: float = 1.0
     force: float = 0.01
     stress: float = 0.001
     relative_force_eps: float | None = None
+    size_power: int = 1
 
     def __post_init__(self) -> None:
         for name in ("energy", "force", "stress"):
@@ -76,6 +82,8 @@ class LossWeights:
         eps = self.relative_force_eps
         if eps is not None and not (math.isfinite(eps) and eps > 0.0):
             raise SettingError(f"relative_force_eps is {eps}; give a number > 0 or leave it out.")
+        if self.size_power not in (0, 1, 2):
+            raise SettingError(f"size_power is {self.size_power}; give 0, 1 or 2.")
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ def make_targets(
     SettingError
         If the weight of a configuration is negative or not finite.
     """
-    n_atoms = np.maximum(configurations.n_atoms, 1)
+    size = np.maximum(configurations.n_atoms, 1) ** weights.size_power
     of_set = _relative_weights(configurations)
     volumes = configurations.volumes
     strain = configurations.stress * volumes[:, None]
@@ -163,8 +171,8 @@ def make_targets(
     eps = weights.relative_force_eps
     if eps is not None:
         of_atom = of_atom * eps / (np.nan_to_num(forces**2).sum(axis=1) + eps)
-    of_strain = (of_set * weights.stress / n_atoms)[:, None] * _VOIGT_COUNT
-    energy, energy_scale = _clear_absent(configurations.energy, of_set * weights.energy / n_atoms)
+    of_strain = (of_set * weights.stress / size)[:, None] * _VOIGT_COUNT
+    energy, energy_scale = _clear_absent(configurations.energy, of_set * weights.energy / size)
     strain, strain_scale = _clear_absent(strain, of_strain)
     forces, force_scale = _clear_absent(forces, np.broadcast_to(of_atom[:, None], forces.shape))
     return Targets(energy, energy_scale, strain, strain_scale, forces, force_scale, restraints)

@@ -61,6 +61,34 @@ def test_relative_forces_are_weighted_by_the_labelled_force(training):
     assert loss(potential, training, weights) == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_size_power_of_two_weighs_energies_per_atom():
+    small, large = (
+        Configurations.from_atoms([atoms.repeat(n) for atoms in rattled_cells(1, seed=5)])
+        for n in (1, 2)
+    )
+    potential = random_potential(8)
+    found = [evaluate(potential, cells) for cells in (small, large)]
+    off_by = 0.01  # eV/atom, in both
+    losses = [
+        loss(
+            potential,
+            cells.replace(energy=labels.energy + off_by * cells.n_atoms),
+            LossWeights(energy=3.0, force=0.0, stress=0.0, size_power=2),
+        )
+        for cells, labels in zip((small, large), found, strict=True)
+    ]
+    expected = 3.0 * off_by**2 + penalty(potential)
+    assert losses == pytest.approx([expected, expected], rel=1e-9)
+
+
+def test_a_size_power_of_zero_weighs_whole_cells(training):
+    potential = random_potential(8)
+    whole = loss(potential, training, LossWeights(energy=0.5, force=0.0, stress=0.2, size_power=0))
+    # every cell of the set has four atoms
+    usual = loss(potential, training, LossWeights(energy=2.0, force=0.0, stress=0.8))
+    assert whole == pytest.approx(usual, rel=1e-12)
+
+
 @pytest.mark.parametrize("species", [["Cu"], ["Au", "Cu"]])
 def test_the_gradient_is_the_derivative_of_the_loss(species):
     cells = Configurations.from_atoms(rattled_cells(2, seed=4, species=species))
@@ -156,6 +184,7 @@ def test_masked_forces_and_absent_labels_have_no_influence(training):
         ({"force": float("nan")}, "force weight is nan"),
         ({"energy": 0.0, "force": 0.0, "stress": 0.0}, "All weights of the loss are zero"),
         ({"relative_force_eps": 0.0}, "relative_force_eps is 0.0"),
+        ({"size_power": 3}, "size_power is 3"),
     ],
 )
 def test_senseless_weights_are_refused(weights, what):
