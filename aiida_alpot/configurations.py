@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from aiida_alpot.array_files import ArrayFile
+from aiida_alpot.array_headers import Layout
 from aiida_alpot.ase_structures import Origin, arrays_of_structures, structure_at
 from aiida_alpot.errors import LevelOfTheoryError
 
@@ -86,6 +88,27 @@ class Configurations(ArrayFile):
     """
 
     TEXTS: ClassVar[tuple[str, ...]] = ("level_of_theory",)
+    LAYOUT: ClassVar[Layout] = {
+        "numbers": ("i4", ("n_atoms",)),
+        "positions": ("f8", ("n_atoms", 3)),
+        "cells": ("f8", ("n", 3, 3)),
+        "pbc": ("b1", ("n", 3)),
+        "offsets": ("i8", ("n+1",)),
+        "energy": ("f8", ("n",)),
+        "energy_extrapolated": ("f8", ("n",)),
+        "forces": ("f8", ("n_atoms", 3)),
+        "stress": ("f8", ("n", 6)),
+        "magnetic_moments": ("f8", ("n_atoms",)),
+        "force_mask": ("b1", ("n_atoms",)),
+        "weight": ("f8", ("n",)),
+        "identifier": ("U", ("n",)),
+        "turn": ("i8", ("n",)),
+        "sampler": ("U", ("n",)),
+        "chain": ("U", ("n",)),
+        "step": ("i8", ("n",)),
+        "grade": ("f8", ("n",)),
+        "level_of_theory": ("U", ()),
+    }
     CONTENT: ClassVar[str] = "configurations"
     REMEDY: ClassVar[str] = "copy or write it again"
 
@@ -109,6 +132,17 @@ class Configurations(ArrayFile):
     grade: Array
     level_of_theory: str = ""
 
+    @classmethod
+    def check_arrays(cls, arrays: Mapping[str, Any]) -> None:
+        """Raise ValueError where offsets or atomic numbers cannot be used."""
+        offsets, numbers, pbc = arrays["offsets"], arrays["numbers"], arrays["pbc"]
+        if offsets[0] != 0 or offsets[-1] != len(numbers) or (np.diff(offsets) < 0).any():
+            raise ValueError("offsets do not divide the atoms into configurations")
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(chemical_symbols):
+            raise ValueError("numbers are no atomic numbers")
+        if (pbc.view(np.uint8) > 1).any() or (arrays["force_mask"].view(np.uint8) > 1).any():
+            raise ValueError("a flag is neither true nor false")
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -127,8 +161,6 @@ class Configurations(ArrayFile):
     @property
     def species(self) -> tuple[str, ...]:
         """Chemical symbols that occur, by atomic number."""
-        from ase.data import chemical_symbols
-
         return tuple(chemical_symbols[number] for number in np.unique(self.numbers))
 
     @property
@@ -240,8 +272,13 @@ class Configurations(ArrayFile):
         return digests
 
     def describe(self, index: int) -> str:
-        """Return how messages name configuration ``index``: its place and its identifier."""
-        return f"{index} ({self.identifier[index]!s})"
+        """Return how messages name configuration ``index``; see :func:`name_in_messages`."""
+        return name_in_messages(index, str(self.identifier[index]))
+
+
+def name_in_messages(index: int, identifier: str) -> str:
+    """Return the place of a configuration and its identifier, once where both are the same."""
+    return str(index) if identifier == str(index) else f"{index} ({identifier})"
 
 
 def concatenate(sets: Sequence[Configurations]) -> Configurations:

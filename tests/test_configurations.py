@@ -170,7 +170,7 @@ def test_usable_structures_pass_and_nothing_is_refused(mixed):
 
 
 def test_labels_that_are_not_numbers_are_refused(mixed):
-    with pytest.raises(LabelError, match="1 \\(1\\) has no energy"):
+    with pytest.raises(LabelError, match="Configuration 1 has no energy"):
         check_labels(mixed)
     only_copper = mixed.select([0])
     check_labels(only_copper)

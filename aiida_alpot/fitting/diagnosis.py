@@ -185,7 +185,8 @@ def _repeated(configurations: Configurations) -> Iterator[FitWarning]:
         "duplicates",
         f"{count_of(n_copies, 'configuration')} of the training set "
         f"{'is a copy' if n_copies == 1 else 'are copies'} of others, which counts for more "
-        "weight: " + _named(configurations, [group[1] for group in copies]),
+        "weight: "
+        + _named(configurations, sorted(index for group in copies for index in group[1:])),
         tuple(str(configurations.identifier[index]) for group in copies for index in group[1:]),
     )
     conflicting = [group for group in copies if _labels_differ(configurations, group)]

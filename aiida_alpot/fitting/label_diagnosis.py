@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_alpot.configurations import Configurations
+from aiida_alpot.configurations import Configurations, name_in_messages
 from aiida_alpot.fitting.diagnosis import FitWarning, count_of
 from aiida_alpot.fitting.outliers import HUGE_FORCE, Outlier
 from aiida_alpot.fitting.weighting import largest_forces
@@ -83,11 +83,14 @@ def warn_about_outliers(
     if not outliers:
         return []
     reasons: dict[int, list[str]] = defaultdict(list)
-    names: dict[int, str] = {}
+    identifiers: dict[int, str] = {}
     for outlier in outliers:
         reasons[outlier.configuration].append(outlier.reason)
-        names[outlier.configuration] = f"{outlier.configuration} ({outlier.identifier})"
-    shown = [f"{names[index]}: {reasons[index][0]}" for index in list(reasons)[:_NAMED]]
+        identifiers[outlier.configuration] = outlier.identifier
+    shown = [
+        f"configuration {name_in_messages(index, identifiers[index])}: {reasons[index][0]}"
+        for index in list(reasons)[:_NAMED]
+    ]
     more = len(reasons) - len(shown)
     return [
         FitWarning(
@@ -102,7 +105,7 @@ def warn_about_outliers(
                 if is_robust
                 else "; take them out, or use the robust loss"
             ),
-            tuple(names[index].partition("(")[2][:-1] for index in reasons),
+            tuple(identifiers.values()),
         )
     ]
 

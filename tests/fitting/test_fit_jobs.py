@@ -170,7 +170,7 @@ def test_an_absurd_label_is_named_in_the_result_and_disarmed_if_asked(folder, ru
     robust = run(**request, robust=5)
     for result in (plain, robust):
         assert result["outliers"][0]["identifier"] == "17"
-        assert "17 (17)" in result["warnings"][0]["message"]
+        assert "configuration 17: " in result["warnings"][0]["message"]
     assert robust["robust"]["n_reduced_labels"] >= 1
     assert plain["robust"] is None
     others = robust["robust"]["errors_of_the_others"]
