@@ -40,11 +40,11 @@ from engine_scaling import (
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading import build_active_set
+from aiida_alpot.jobs.warm_up import compile_kernels
 from aiida_alpot.mtp import MTP, MomentTensorPotential, initial_potential, write_potential
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.gradient import loss_gradient
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
-from aiida_alpot.mtp.warm_up import compile_kernels
 from aiida_alpot.neighbors import batch_neighbor_list, neighbor_list
 
 Task = Callable[[], object]

@@ -48,12 +48,12 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.fit import FitResult, fit_potential, start_potential, warm_start
 from aiida_alpot.fitting.loss import LossWeights, make_targets
 from aiida_alpot.fitting.loss_gradient import loss_and_gradient
+from aiida_alpot.jobs.warm_up import compile_kernels
 from aiida_alpot.mtp.jacobian import make_environment
 from aiida_alpot.mtp.mlip_files import write_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 from aiida_alpot.mtp.structure_files import read_configurations
-from aiida_alpot.mtp.warm_up import compile_kernels
 
 LEVELS = (8, 12, 16, 20, 24)
 LARGEST_RATIO = 3.0

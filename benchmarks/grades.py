@@ -29,9 +29,9 @@ from aiida_alpot.grading.active_set import ActiveSet, build_active_set
 from aiida_alpot.grading.maxvol import maxvol
 from aiida_alpot.grading.row_space import structural_projection, with_generic_coefficients
 from aiida_alpot.jobs.run import cpu_type
+from aiida_alpot.jobs.warm_up import compile_kernels
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
-from aiida_alpot.mtp.warm_up import compile_kernels
 from aiida_alpot.selection.maxvol_selection import select
 
 LEVELS = (8, 12, 16, 20)

@@ -28,13 +28,13 @@ from engine import Report, alloy, nickel, random_potential, step_of, take_turns
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting import fit_potential, start_potential
+from aiida_alpot.jobs.warm_up import compile_kernels
 from aiida_alpot.mtp import MTP, MomentTensorPotential, read_potential
 from aiida_alpot.mtp.compression import find_hollows
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.kernels.zbl import add_repulsion
 from aiida_alpot.mtp.repulsion import core_of_training, repulsion_of
 from aiida_alpot.mtp.structure_files import read_configurations
-from aiida_alpot.mtp.warm_up import compile_kernels
 from aiida_alpot.mtp.zbl import ZblCore, screened_repulsion
 from aiida_alpot.neighbors import neighbor_list
 

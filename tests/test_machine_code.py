@@ -240,6 +240,6 @@ def test_levels_and_numbers_of_species_share_one_compilation(run):
 
 def test_after_the_warm_up_no_job_compiles_anything(run, folder):
     cache = {"NUMBA_CACHE_DIR": str(folder / "machine_code")}
-    warm_up = "from aiida_alpot.mtp.warm_up import compile_kernels; print(compile_kernels())"
+    warm_up = "from aiida_alpot.jobs.warm_up import compile_kernels; print(compile_kernels())"
     assert run(warm_up, **cache) > 0.0
     assert run(JOBS, **cache) == []

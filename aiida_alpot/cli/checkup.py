@@ -53,7 +53,7 @@ def check_up(profile_name: str | None, *, jobs: bool = True) -> Iterator[Finding
 def check_kernel_cache() -> Finding:
     """Check that compiled kernels can be kept, so that each job need not compile them again."""
     try:
-        from aiida_alpot.mtp.warm_up import compile_kernels
+        from aiida_alpot.jobs.warm_up import compile_kernels
     except ImportError as error:
         return Finding("kernels", False, f"cannot be imported: {error}", "pip install numba")
     seconds = compile_kernels()

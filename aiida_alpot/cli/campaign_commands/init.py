@@ -41,7 +41,7 @@ def command(profile: str, email: str, daemon: bool, compile_now: bool) -> None:
     else:
         _tell("code", f"{gpaw[0].full_label} ({gpaw[0].get_executable()})", gpaw[1])
     if compile_now:
-        from aiida_alpot.mtp.warm_up import compile_kernels
+        from aiida_alpot.jobs.warm_up import compile_kernels
 
         click.echo("kernels   compiling ...")
         click.echo(f"kernels   ready after {compile_kernels():.1f} s")
