@@ -75,6 +75,21 @@ class JobFolder:
         write_potential(potential, self.path / "potential.mtp")
         return "potential.mtp"
 
+    def add_committee(self, paths: Sequence[Path], species: Sequence[str]) -> list[str]:
+        """Copy the members of a committee, and return the names of the files.
+
+        Raises
+        ------
+        InputFileError, SpeciesError
+            As for :meth:`add_potential`.
+        """
+        from aiida_alpot.mtp.mlip_files import read_potential, write_potential
+
+        names = [f"member_{number:03d}.mtp" for number in range(len(paths))]
+        for path, name in zip(paths, names, strict=True):
+            write_potential(read_potential(path, species or None), self.path / name)
+        return names
+
     def add_active_set(self, path: Path, species: Sequence[str]) -> str:
         """Copy an active set, or that in an ``.almtp`` file, and return the name of the file.
 

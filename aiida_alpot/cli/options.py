@@ -51,6 +51,18 @@ def several_files_option(flag: str, **settings: Any) -> Any:
     )
 
 
+def committee_option(**settings: Any) -> Any:
+    """Return an option for the members of a committee."""
+    return click.option(
+        "--committee",
+        cls=SeveralValues,
+        type=FILE,
+        callback=existing,
+        metavar="POTENTIAL...",
+        **settings,
+    )
+
+
 def settings_option(flag: str, name: str, **settings: Any) -> Any:
     """Return an option for settings in the form KEY=VALUE."""
     return click.option(

@@ -7,11 +7,14 @@ The grade of an atom is the standard deviation of the forces that the M members 
 
 in eV/A; that of a configuration is the largest of its atoms. Unlike the extrapolation grade it has
 a unit, and no value at which extrapolation begins: thresholds are errors of forces that matter.
+Members that are fitted to bootstrap samples of one training set spread about as far as a fit is
+uncertain because its data are few; an error that all share, such as that of the form of the
+potential, they do not show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -42,17 +45,7 @@ class CommitteeGrader:
     """
 
     def __init__(self, potentials: Sequence[MomentTensorPotential]) -> None:
-        if len(potentials) < 2:
-            raise SettingError(
-                f"A committee of {len(potentials)} cannot disagree; give at least two potentials."
-            )
-        known = {frozenset(potential.species) for potential in potentials}
-        if len(known) > 1:
-            sets = " and ".join(" ".join(sorted(species)) for species in sorted(known, key=sorted))
-            raise SpeciesError(
-                f"The potentials of the committee know different species: {sets}. Give members "
-                "that were fitted with the same ones."
-            )
+        check_members(potentials)
         self.potentials = tuple(potentials)
         self.cutoff = max(potential.cutoff for potential in potentials)
 
@@ -81,19 +74,56 @@ class CommitteeGrader:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _deviations_of_part(self, configurations: Configurations) -> Array:
-        """Sum over the members one after another (Welford), so that memory does not grow."""
+        """Evaluate the members one after another, with one neighbour list for all."""
         from aiida_alpot.mtp.evaluate import evaluate
 
         neighbors = batch_neighbor_list(configurations, self.cutoff)
-        mean = np.zeros((len(configurations.numbers), 3))
-        squares = np.zeros(len(mean))
-        for count, potential in enumerate(self.potentials, start=1):
-            forces = evaluate(potential, configurations, neighbors=neighbors).forces
-            before = forces - mean
-            mean += before / count
-            squares += np.einsum("ij,ij->i", before, forces - mean)
-        deviations: Array = np.sqrt(np.maximum(squares, 0.0) / (len(self.potentials) - 1))
-        return deviations
+        return deviation_of_forces(
+            evaluate(potential, configurations, neighbors=neighbors).forces
+            for potential in self.potentials
+        )
+
+
+def check_members(potentials: Sequence[MomentTensorPotential]) -> None:
+    """Raise unless potentials can disagree about the same structures.
+
+    Raises
+    ------
+    SettingError
+        If there are fewer than two.
+    SpeciesError
+        If they do not know the same species.
+    """
+    if len(potentials) < 2:
+        raise SettingError(
+            f"A committee of {len(potentials)} cannot disagree; give at least two potentials."
+        )
+    known = {frozenset(potential.species) for potential in potentials}
+    if len(known) > 1:
+        sets = " and ".join(" ".join(sorted(species)) for species in sorted(known, key=sorted))
+        raise SpeciesError(
+            f"The potentials of the committee know different species: {sets}. Give members "
+            "that were fitted with the same ones."
+        )
+
+
+def deviation_of_forces(forces: Iterable[Array]) -> Array:
+    """Return (n_atoms,): the standard deviation of the force on each atom.
+
+    Parameters
+    ----------
+    forces : iterable of (n_atoms, 3) float64
+        Of two members at least; they are looked at one after another, so that memory does not grow
+        with their number (Welford, Technometrics 4, 419 (1962)).
+    """
+    mean, squares, count = np.zeros(()), np.zeros(()), 0
+    for one in forces:
+        count += 1
+        before = one - mean
+        mean = mean + before / count
+        squares = squares + np.einsum("ij,ij->i", before, one - mean)
+    deviations: Array = np.sqrt(np.maximum(squares, 0.0) / (count - 1))
+    return deviations
 
 
 def _parts(configurations: Configurations) -> list[tuple[int, int]]:

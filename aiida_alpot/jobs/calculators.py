@@ -2,8 +2,9 @@
 """The calculator of a job, from the few plain words that a request has for it.
 
 ``{"potential": "potential.mtp", "active_set": "active_set.npz"}`` is a moment tensor potential,
-which grades when its active set is given; ``{"ase": "EMT", "settings": {}}`` is an ASE calculator
-of the allow-list of the label job.
+which grades when its active set is given. With ``"committee": ["potential_000.mtp", ...]`` in place
+of the active set it moves the atoms, and the members of the committee grade. ``{"ase": "EMT",
+"settings": {}}`` is an ASE calculator of the allow-list of the label job.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs import label_driver
 from aiida_alpot.jobs.requests import file_in
 
-POTENTIAL_KEYS = ("potential", "active_set", "species")
+POTENTIAL_KEYS = ("potential", "active_set", "committee", "species")
 ASE_KEYS = ("ase", "settings")
 
 
@@ -27,12 +28,14 @@ def load_calculator(content: Mapping[str, Any], folder: Path, *, threads: int = 
     Raises
     ------
     SettingError
-        If a key is unknown, or neither or both of 'potential' and 'ase' are given, or the
-        calculator is not in the allow-list.
+        If a key is unknown, or neither or both of 'potential' and 'ase' are given, or an active set
+        and a committee, or the calculator is not in the allow-list.
     InputFileError
         If a file is missing or not readable.
     ActiveSetError
         If the active set does not belong to the potential.
+    SpeciesError
+        If a member of the committee does not know the species of the potential.
     """
     if ("potential" in content) == ("ase" in content):
         raise SettingError(
@@ -51,15 +54,29 @@ def load_calculator(content: Mapping[str, Any], folder: Path, *, threads: int = 
 
 
 def _load_potential(content: Mapping[str, Any], folder: Path, threads: int) -> Any:
+    from aiida_alpot.grading.committee_calculator import CommitteeMTP
     from aiida_alpot.mtp.calculator import MTP
 
-    active_set = content.get("active_set")
-    return MTP(
-        file_in(folder, str(content["potential"])),
-        active_set=None if active_set is None else file_in(folder, str(active_set)),
-        species=content.get("species"),
-        threads=threads,
-    )
+    path = file_in(folder, str(content["potential"]))
+    active_set, committee = content.get("active_set"), content.get("committee")
+    species = content.get("species")
+    if committee is not None:
+        _check_committee(committee, active_set)
+        members = [file_in(folder, str(name)) for name in committee]
+        return CommitteeMTP(path, members, species=species, threads=threads)
+    if active_set is not None:
+        active_set = file_in(folder, str(active_set))
+    return MTP(path, active_set=active_set, species=species, threads=threads)
+
+
+def _check_committee(committee: Any, active_set: Any) -> None:
+    """Raise unless a committee, and nothing else, is to grade."""
+    if active_set is not None:
+        raise SettingError(
+            "The calculator has an 'active_set' and a 'committee'; one of them grades, give one."
+        )
+    if not isinstance(committee, list | tuple):
+        raise SettingError(f"'committee' of the calculator is {committee!r}; give a list of files.")
 
 
 def _make_ase_calculator(name: str, settings: Mapping[str, Any], folder: Path) -> Any:

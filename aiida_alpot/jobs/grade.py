@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The job ``grade``: how far configurations lie outside what a potential was trained on."""
+"""The job ``grade``: how far configurations lie outside what a potential was trained on.
+
+An active set says it without a unit, a committee of potentials in eV/A.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import ActiveSet, build_active_set
-from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.grading.committee import CommitteeGrader, check_members
+from aiida_alpot.grading.grader import ExtrapolationGrader, Grades
 from aiida_alpot.grading.mlip_state import active_set_in, load_active_set
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.mtp.mlip_files import read_potential
@@ -36,6 +40,8 @@ class GradeRequest(Request):
     training : list of str
         Files of the training set, from which the active set is built if none is given. With neither
         of the two, the active set in the file of the potential grades.
+    committee : list of str
+        Files of at least two potentials, whose disagreement grades in place of an active set.
     species : list of str or null
         Order of the types, for a potential file that names none.
     mode, method : str
@@ -48,6 +54,7 @@ class GradeRequest(Request):
     configurations: str
     active_set: str | None = None
     training: tuple[str, ...] = ()
+    committee: tuple[str, ...] = ()
     species: tuple[str, ...] | None = None
     mode: str = "configuration"
     method: str = "parity"
@@ -63,13 +70,15 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
     Returns
     -------
     mapping
-        ``grades``, one for each configuration; ``per_atom`` lists of them in neighbourhood mode.
+        ``grader``, "extrapolation" or "committee"; ``grades``, one for each configuration;
+        ``per_atom`` lists of them in neighbourhood mode and of a committee, whose grades are
+        standard deviations of forces, eV/A.
 
     Raises
     ------
     SettingError
-        If both of 'active_set' and 'training' are given, or neither and the file of the potential
-        holds no active set, or the mode is unknown.
+        If two of 'active_set', 'training' and 'committee' are given, or none and the file of the
+        potential holds no active set, or the mode is unknown, or the committee has one member.
     ActiveSetError
         If the active set belongs to another potential.
     EmptyDataError
@@ -82,7 +91,21 @@ def run(request: GradeRequest, folder: Path) -> Mapping[str, Any]:
     if len(configurations) == 0:
         raise EmptyDataError(f"{request.configurations} holds no configuration to grade.")
     check_geometry(configurations)
+    if request.committee:
+        members = _committee(request, folder, potential)
+        return committee_grades_of(potential, members, configurations)
     return grades_of(potential, _active_set(request, folder, potential), configurations)
+
+
+def _committee(
+    request: GradeRequest, folder: Path, potential: MomentTensorPotential
+) -> list[MomentTensorPotential]:
+    if request.active_set is not None or request.training:
+        raise SettingError(
+            "Either a committee grades or an active set: give 'committee', or one of 'active_set' "
+            "and 'training'."
+        )
+    return read_committee(folder, request.committee, potential.species)
 
 
 def _active_set(request: GradeRequest, folder: Path, potential: MomentTensorPotential) -> ActiveSet:
@@ -110,17 +133,44 @@ def grades_of(
 ) -> dict[str, Any]:
     """Return the grades as the plain mapping that ``alpot grade`` writes."""
     grades = ExtrapolationGrader(potential, active_set).grade(configurations)
-    result: dict[str, Any] = {
-        "grades": grades.per_configuration.tolist(),
+    return {
+        "grader": "extrapolation",
+        **_listed(grades, configurations),
         "mode": active_set.mode,
         "method": active_set.method,
         "rank": active_set.rank,
         "n_initialized": active_set.n_initialized,
     }
+
+
+def committee_grades_of(
+    potential: MomentTensorPotential,
+    members: Sequence[MomentTensorPotential],
+    configurations: Configurations,
+) -> dict[str, Any]:
+    """Return the disagreement of a committee that belongs to a potential in the same form."""
+    check_members([potential, *members])
+    grades = CommitteeGrader(members).grade(configurations)
+    return {
+        "grader": "committee",
+        **_listed(grades, configurations),
+        "n_members": len(members),
+    }
+
+
+def _listed(grades: Grades, configurations: Configurations) -> dict[str, Any]:
+    listed: dict[str, Any] = {"grades": grades.per_configuration.tolist()}
     if grades.per_atom is not None:
         parts = np.split(grades.per_atom, configurations.offsets[1:-1])
-        result["per_atom"] = [part.tolist() for part in parts]
-    return result
+        listed["per_atom"] = [part.tolist() for part in parts]
+    return listed
+
+
+def read_committee(
+    folder: Path, names: Sequence[str], species: Sequence[str] | None = None
+) -> list[MomentTensorPotential]:
+    """Return the potentials of several files of a request."""
+    return [read_potential(file_in(folder, name), species or None) for name in names]
 
 
 def read_sets(

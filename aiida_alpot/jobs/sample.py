@@ -22,6 +22,7 @@ from aiida_alpot.sampling.settings import make_settings
 from aiida_alpot.sampling.stopping import StopRules
 
 CANDIDATES_FILE = "candidates.npz"
+SELECT_THRESHOLD = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class SampleRequest(Request):
     turn, seed, threads : int
         Turn of the campaign, seed of all randomness, number of threads.
     gamma_select, gamma_break : float
-        Grade above which a frame is kept, and beyond which its chain stops.
+        Grade above which a frame is kept, 2 if null, and beyond which its chain stops. Where a
+        committee grades they are deviations of forces in eV/A, and ``gamma_select`` is required.
     max_frames, record_every : int
         Most frames kept of one chain; see :class:`~aiida_alpot.sampling.recording.RecordRules`.
     limits : dict
@@ -55,7 +57,7 @@ class SampleRequest(Request):
     turn: int = 0
     seed: int = 0
     threads: int = 1
-    gamma_select: float = 2.0
+    gamma_select: float | None = None
     gamma_break: float | None = 10.0
     max_frames: int = 50
     record_every: int = 10
@@ -113,10 +115,18 @@ def make_rules(request: SampleRequest) -> tuple[StopRules, RecordRules]:
     """Return when chains stop and what is kept, with the thresholds of the request."""
     if "gamma_break" in request.limits:
         raise SettingError("'gamma_break' stands beside 'limits' in the request, not within.")
+    gamma_select = request.gamma_select
+    if gamma_select is None:
+        if "committee" in request.calculator:
+            raise SettingError(
+                "Where a committee grades, 'gamma_select' is a deviation of forces in eV/A, which "
+                "depends on what the potential is for; give it, such as 0.1."
+            )
+        gamma_select = SELECT_THRESHOLD
     limits = {**request.limits, "gamma_break": request.gamma_break}
     stop_rules: StopRules = make_settings(StopRules, limits, owner="limits")
     record_rules = RecordRules(
-        gamma_select=request.gamma_select,
+        gamma_select=gamma_select,
         every=request.record_every,
         max_frames=request.max_frames,
     )

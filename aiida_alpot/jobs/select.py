@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The job ``select``: pass candidates through the gate, and select those worth a label."""
+"""The job ``select``: pass candidates through the gate, and select those worth a label.
+
+Worth a label is what enlarges the volume that the training set spans (MAXVOL), or, with a
+committee, what its members disagree about most.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +16,18 @@ from typing import Any
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.errors import SettingError
-from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.jobs.selection_choice import HELD_OUT, NOT_NEEDED, SELECTED, Choice, choose
 from aiida_alpot.mtp.mlip_files import read_potential
-from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
-from aiida_alpot.selection.duplicates import smallest_distance
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
-from aiida_alpot.selection.maxvol_selection import (
-    ENTRY_THRESHOLD,
-    SELECT_THRESHOLD,
-    Selection,
-    fill_by_configuration,
-    select,
-)
 from aiida_alpot.selection.split import split_by_chain
+from aiida_alpot.selection.uncertainty_selection import ALIKE_WITHIN
 
 Array = np.ndarray
 SELECTED_FILE = "selected.npz"
 TEST_FILE = "test.npz"
 MOST_LISTED = 10_000
-SELECTED, HELD_OUT, OVER_LIMIT, NOT_NEEDED = "selected", "held_out", "over_limit", "not_needed"
-_DETAILS = {
-    SELECTED: "enlarges the volume that the training set spans",
-    HELD_OUT: "selected, and held out for a test set with its chain",
-    OVER_LIMIT: "would enlarge the volume, but others gain more",
-    NOT_NEEDED: "lies within what the training set and the selected ones span",
-}
 
 
 @dataclass(frozen=True)
@@ -57,8 +45,14 @@ class SelectRequest(Request):
         Order of the types, also for a potential file that names none.
     level, cutoff, min_distance : int, float, float or null
         Form of the untrained potential; ``min_distance`` is taken from the data if null.
+    committee : list of str
+        Files of at least two potentials. With them the candidates about which their forces disagree
+        most are selected, ``threshold`` and ``entry`` (2 and 1.1 if null) are eV/A and required,
+        and mode and method are not looked at.
     mode, method, threshold, entry, limit
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
+    alike_within : float
+        With a committee, see :func:`aiida_alpot.selection.uncertainty_selection.select_uncertain`.
     gate : dict
         Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
     test_fraction : float
@@ -70,15 +64,17 @@ class SelectRequest(Request):
     candidates: tuple[str, ...]
     training: tuple[str, ...] = ()
     potential: str | None = None
+    committee: tuple[str, ...] = ()
     species: tuple[str, ...] | None = None
     level: int | None = None
     cutoff: float | None = None
     min_distance: float | None = None
     mode: str = "configuration"
     method: str = "parity"
-    threshold: float = SELECT_THRESHOLD
-    entry: float = ENTRY_THRESHOLD
+    threshold: float | None = None
+    entry: float | None = None
     limit: int | None = None
+    alike_within: float = ALIKE_WITHIN
     gate: dict[str, Any] = field(default_factory=dict)
     test_fraction: float = 0.0
     seed: int = 0
@@ -110,12 +106,11 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     candidates = read_sets(folder, request.candidates, species)
     verdicts = gate(candidates, training, settings)
     passed = np.flatnonzero([verdict.passed for verdict in verdicts])
-    potential = given or _untrained_potential(request, training, candidates.select(passed))
-    selection = _select(request, potential, candidates.select(passed), training)
+    choice = choose(request, folder, given, candidates.select(passed), training)
     grades = candidates.grade.copy()
-    if is_trained(potential) and len(training):
-        grades[passed] = selection.grades
-    chosen = passed[selection.indices]
+    if choice.grades is not None:
+        grades[passed] = choice.grades
+    chosen = passed[choice.indices]
     filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
     ranked = candidates.replace(grade=filled).select(chosen)
     kept, held_out = split_by_chain(
@@ -124,64 +119,22 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     ranked.select(kept).save(folder / SELECTED_FILE)
     if request.test_fraction > 0.0:
         ranked.select(held_out).save(folder / TEST_FILE)
-    outcome = _outcomes(verdicts, passed, selection, set(chosen[held_out].tolist()))
+    outcome = _outcomes(verdicts, passed, choice, set(chosen[held_out].tolist()))
     return _report(candidates, outcome, grades, grades[passed])
 
 
-def _select(
-    request: SelectRequest,
-    potential: MomentTensorPotential,
-    candidates: Configurations,
-    training: Configurations,
-) -> Selection:
-    """Select for the potential; for one that is not trained yet, as many as the limit allows."""
-    generic = with_generic_coefficients(potential)
-    selection = select(
-        generic,
-        candidates,
-        training=training,
-        mode=request.mode,
-        method=request.method,
-        threshold=request.threshold,
-        entry=request.entry,
-        limit=request.limit,
-    )
-    if is_trained(potential) or request.limit is None or request.mode == "configuration":
-        return selection
-    return fill_by_configuration(
-        selection, generic, candidates, training=training, limit=request.limit
-    )
-
-
-def _untrained_potential(
-    request: SelectRequest, training: Configurations, candidates: Configurations
-) -> MomentTensorPotential:
-    if request.species is None or request.level is None or request.cutoff is None:
-        raise SettingError(
-            "Selection needs a potential, or 'species', 'level' and 'cutoff' of one that is not "
-            "trained yet."
-        )
-    nearest = [smallest_distance(training), smallest_distance(candidates)]
-    return initial_potential(
-        request.level,
-        request.cutoff,
-        species=request.species,
-        min_distance=request.min_distance or min(0.99 * min(nearest), 0.5 * request.cutoff),
-        rng=np.random.default_rng(request.seed),
-    )
-
-
 def _outcomes(
-    verdicts: list[Verdict], passed: Array, selection: Selection, held_out: set[int]
+    verdicts: list[Verdict], passed: Array, choice: Choice, held_out: set[int]
 ) -> list[Verdict]:
     """Return what the gate said of those that it refused, and selection of the others."""
     outcomes = list(verdicts)
     rules = dict.fromkeys(passed.tolist(), NOT_NEEDED)
-    rules |= dict.fromkeys(passed[selection.over_limit].tolist(), OVER_LIMIT)
-    rules |= dict.fromkeys(passed[selection.indices].tolist(), SELECTED)
+    for rule, places in choice.others.items():
+        rules |= dict.fromkeys(passed[places].tolist(), rule)
+    rules |= dict.fromkeys(passed[choice.indices].tolist(), SELECTED)
     rules |= dict.fromkeys(held_out, HELD_OUT)
     for index, rule in rules.items():
-        outcomes[index] = Verdict(True, rule, _DETAILS[rule])
+        outcomes[index] = Verdict(True, rule, choice.details[rule])
     return outcomes
 
 

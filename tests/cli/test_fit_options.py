@@ -103,9 +103,24 @@ def test_weights_and_references_reach_the_fit(fit):
     fit("--atomic-energies", "composition")
 
 
+def test_radii_of_single_pairs_reach_the_core(fit, tmp_path):
+    fit("--zbl", "auto", "--zbl-pairs", "Cu-Cu=[1.0, 1.9]")
+    (pair,) = read_potential(tmp_path / "out.mtp").core.pairs
+    assert (pair.inner, pair.outer) == (1.0, 1.9)
+
+
+def test_a_loose_tolerance_ends_a_fit_sooner(fit):
+    steps = []
+    for tolerance in ("1e-9", "0.9"):
+        _, figures = fit("--tolerance", tolerance, "--max-iterations", 12)
+        steps.append(figures["n_iterations"])
+    assert steps[1] < steps[0]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--zbl-pairs", "Cu-Cu=[1.0, 1.9]"], "--zbl-pairs needs --zbl"),
         (["--weight", "none*=-1"], "-1.0 for the pattern 'none*'"),
         (["--weighting", "window=1"], "Unknown key 'window'"),
         (["--atomic-energies", "isolated"], "isolated atom of Cu"),

@@ -11,6 +11,7 @@ import pytest
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import ActiveSetError, EmptyDataError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
+from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.grading.mlip_state import write_almtp
 from aiida_alpot.mtp.mlip_files import write_potential
@@ -90,3 +91,20 @@ def test_incomplete_requests_are_refused(folder, ask):
     Configurations.empty().save(folder / "frames.npz")
     with pytest.raises(EmptyDataError, match="to grade"):
         ask(training=["training.npz"])
+
+
+def test_a_committee_grades_by_the_deviation_of_its_forces(folder, make_potential, frames, ask):
+    members = [make_potential(6, seed=seed) for seed in range(3)]
+    names = [f"potential_{number:03d}.mtp" for number in range(3)]
+    for member, name in zip(members, names, strict=True):
+        write_potential(member, folder / name)
+    result = ask(committee=names)
+    expected = CommitteeGrader(members).grade(frames)
+    assert result["grader"] == "committee"
+    assert result["n_members"] == 3
+    np.testing.assert_allclose(result["grades"], expected.per_configuration, rtol=1e-12)
+    assert [max(grades) for grades in result["per_atom"]] == result["grades"]
+    with pytest.raises(SettingError, match="Either a committee grades or an active set"):
+        ask(committee=names, training=["training.npz"])
+    with pytest.raises(SettingError, match="committee of 1"):
+        ask(committee=names[:1])

@@ -10,6 +10,8 @@ from ase.build import bulk
 
 from aiida_alpot import errors
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.mtp.mlip_files import write_potential
 
 REQUEST = {
     "job": "sample",
@@ -93,3 +95,52 @@ def test_a_wrong_request_is_refused_before_anything_is_run(folder, changes, erro
     assert not (folder / "candidates.npz").exists()
     written = json.loads((folder / "result.json").read_text())["error"]
     assert written == {"class": error.__name__, "message": str(raised.value)}
+
+
+@pytest.fixture
+def committee(folder, make_potential):
+    """Files of a potential and of two members; returns the members."""
+    members = [make_potential(4, seed=seed) for seed in (1, 2)]
+    write_potential(members[0], folder / "potential.mtp")
+    for number, member in enumerate(members):
+        write_potential(member, folder / f"potential_{number:03d}.mtp")
+    return members
+
+
+GRADED = {
+    "potential": "potential.mtp",
+    "committee": ["potential_000.mtp", "potential_001.mtp"],
+}
+
+
+def test_a_committee_grades_the_frames_and_stops_the_chains(folder, committee, run):
+    relaxation = {"kind": "relaxation", "steps": 3, "max_step": 0.01}
+    result = run(calculator=GRADED, sampler=relaxation, gamma_select=1e-6, gamma_break=1e6)
+    kept = Configurations.load(folder / "candidates.npz")
+    grades = CommitteeGrader(committee).grade(kept).per_configuration
+    assert len(kept) > 0
+    np.testing.assert_allclose(kept.grade, grades, rtol=1e-7)
+    assert all(chain["graded"] == chain["frames"] for chain in result["chains"])
+    largest = max(chain["largest_grade"] for chain in result["chains"])
+    stopped = run(
+        calculator=GRADED, sampler=relaxation, gamma_select=1e-6, gamma_break=largest / 1e3
+    )
+    assert {"gamma_break"} & {chain["stop"] for chain in stopped["chains"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"calculator": GRADED}, "'gamma_select' is a deviation of forces in eV/A"),
+        ({"calculator": {**GRADED, "active_set": "a.npz"}}, "one of them grades"),
+        ({"calculator": {**GRADED, "committee": ["potential.mtp"]}}, "committee of 1"),
+        ({"calculator": {**GRADED, "committee": "potential.mtp"}}, "give a list of files"),
+        ({"calculator": {"ase": "EMT", "committee": []}}, "Unknown key 'committee'"),
+    ],
+)
+def test_a_committee_that_cannot_grade_is_refused(committee, run, changes, message):
+    if changes["calculator"] != GRADED:
+        changes = {**changes, "gamma_select": 0.1}
+    with pytest.raises(errors.SettingError) as raised:
+        run(**changes)
+    assert message in str(raised.value)

@@ -11,6 +11,7 @@ import pytest
 from aiida_alpot.configurations import Configurations, Origin, concatenate
 from aiida_alpot.errors import InputFileError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
+from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.mtp.mlip_files import write_potential
 
@@ -153,3 +154,34 @@ def test_requests_that_make_no_sense_are_refused(folder, keys, error, message, a
         ask(**keys)
     recorded = json.loads((folder / "result.json").read_text())["error"]
     assert recorded["class"] == error.__name__
+
+
+def test_a_committee_selects_what_it_disagrees_about_most(folder, make_potential, candidates, ask):
+    members = [make_potential(4, seed=seed) for seed in range(2)]
+    for number, member in enumerate(members):
+        write_potential(member, folder / f"member_{number}.mtp")
+    keys = {
+        "potential": "potential.mtp",
+        "training": ["training.npz"],
+        "committee": ["member_0.mtp", "member_1.mtp"],
+        "threshold": 1e-9,
+        "entry": 1e-9,
+        "limit": 5,
+    }
+    result, selected = ask(**keys)
+    grades = CommitteeGrader(members).grade(candidates).per_configuration
+    grades = dict(zip(candidates.identifier.tolist(), grades, strict=True))
+    entries = {one["identifier"]: one for one in result["candidates"]}
+    assert len(selected) == result["n_selected"] == 5
+    passed = [name for name, one in entries.items() if one["verdict"] in ("selected", "over_limit")]
+    expected = sorted(passed, key=lambda name: -grades[name])[:5]
+    assert selected.identifier.tolist() == expected
+    np.testing.assert_allclose(selected.grade, [grades[name] for name in expected], rtol=1e-9)
+    assert entries["overlapping"]["verdict"] == "distance"
+    assert "disagrees about most" in entries[expected[0]]["detail"]
+    assert sum(result["verdicts"].values()) == len(candidates)
+
+
+def test_a_committee_needs_thresholds_with_a_unit(folder, make_potential, ask):
+    with pytest.raises(SettingError, match="eV/A"):
+        ask(potential="potential.mtp", committee=["potential.mtp", "potential.mtp"])

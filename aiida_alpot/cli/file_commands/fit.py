@@ -23,6 +23,7 @@ from aiida_alpot.cli.options import (
     json_option,
     required_output_option,
     seed_option,
+    settings_option,
     several_files_option,
     species_option,
     threads_option,
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _CORE_WORDS = ("auto", "overlay")
+_TAKEN_AS_THEY_ARE = (
+    "min_distance",
+    "max_iterations",
+    "tolerance",
+    "n_starts",
+    "seed",
+    "method",
+)
 FIGURES = ("loss", "n_iterations", "converged", "interrupted", "message", "n_parameters")
 FINDINGS = ("warnings", "outliers", "robust", "committee")
 
@@ -85,8 +94,21 @@ def _is_core_word(word: str) -> bool:
     help="Hold close pairs apart by a ZBL core: 'auto' ends it below the distances in the data, "
     "two numbers give its radii in A. With the word 'overlay' the radial functions do not fade.",
 )
+@settings_option(
+    "--zbl-pairs",
+    "zbl_pairs",
+    help="Radii in A of single pairs of species in place of those of --zbl, as in "
+    "'W-H=[0.9, 1.4]'.",
+)
 @training_options
 @click.option("--max-iterations", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    help="End when three steps in a row lower the loss by less than this share.",
+)
 @click.option(
     "--starts",
     "n_starts",
@@ -124,13 +146,10 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
                 cutoff=cutoff,
                 weights={**weights, "relative_force_eps": given["relative_force_eps"]},
                 threads=threads,
-                zbl=_core(given["zbl"]),
+                zbl=_core(given["zbl"], given["zbl_pairs"]),
                 **training_keys(given),
                 **_files(job, given),
-                **{
-                    key: given[key]
-                    for key in ("min_distance", "max_iterations", "n_starts", "seed", "method")
-                },
+                **{key: given[key] for key in _TAKEN_AS_THEY_ARE},
             )
         finally:  # also after a second Ctrl-C, while errors are computed
             _keep(job, given["output"])
@@ -162,9 +181,15 @@ def _form(
     return level, cutoff
 
 
-def _core(words: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return the core as the request has it, from the words of --zbl."""
+def _core(words: tuple[str, ...], pairs: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the core as the request has it, from the words of --zbl and --zbl-pairs."""
+    from aiida_alpot.cli.job_folder import parse_settings
+
     if not words:
+        if pairs:
+            raise click.UsageError(
+                "--zbl-pairs needs --zbl, such as '--zbl auto'.", click.get_current_context()
+            )
         return None
     radii = [float(word) for word in words if word not in _CORE_WORDS]
     if len(radii) not in (0, 2) or (radii and "auto" in words):
@@ -174,7 +199,12 @@ def _core(words: tuple[str, ...]) -> dict[str, Any] | None:
             click.get_current_context(),
         )
     inner, outer = radii or (None, None)
-    return {"inner": inner, "outer": outer, "overlay": "overlay" in words}
+    return {
+        "inner": inner,
+        "outer": outer,
+        "pairs": parse_settings(pairs, "--zbl-pairs"),
+        "overlay": "overlay" in words,
+    }
 
 
 def _files(job: JobFolder, given: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from aiida_alpot.cli.job_command import JobCommand, set_threads
 from aiida_alpot.cli.options import (
     FILE,
+    committee_option,
     existing,
     json_option,
     potential_argument,
@@ -21,6 +22,9 @@ from aiida_alpot.cli.options import (
     species_option,
     threads_option,
 )
+
+SELECT_GRADE, BREAK_GRADE = 2.0, 10.0
+BREAK_SHARE = 5.0
 
 
 @click.command("sample", cls=JobCommand)
@@ -38,11 +42,17 @@ from aiida_alpot.cli.options import (
     "--training",
     help="Training set, by which frames are graded; without one nothing is graded.",
 )
-@species_option
-@click.option(
-    "--gamma-select", default=2.0, show_default=True, help="Keep frames above this grade."
+@committee_option(
+    help="Grade frames by the standard deviation of the forces of these potentials, in eV/A; needs "
+    "--gamma-select."
 )
-@click.option("--gamma-break", default=10.0, show_default=True, help="Stop a chain at this grade.")
+@species_option
+@click.option("--gamma-select", type=float, help="Keep frames above this grade.  [default: 2.0]")
+@click.option(
+    "--gamma-break",
+    type=float,
+    help="Stop a chain at this grade.  [default: 10.0; of a committee 5 times --gamma-select]",
+)
 @click.option(
     "--max-frames",
     type=click.IntRange(min=1),
@@ -68,6 +78,9 @@ def command(
     kind: str,
     settings: tuple[str, ...],
     training: tuple[Path, ...],
+    committee: tuple[Path, ...],
+    gamma_select: float | None,
+    gamma_break: float | None,
     species: tuple[str, ...],
     seed: int,
     threads: int,
@@ -78,7 +91,8 @@ def command(
     """Run a sampler with POTENTIAL from each structure in STARTS.
 
     Frames are graded in neighborhood mode by the active set of the training set, as in a campaign;
-    without --training by the active set in POTENTIAL, if it is an .almtp.
+    without --training by the active set in POTENTIAL, if it is an .almtp. With --committee the
+    grade of a frame is the largest deviation of a force among its members.
     """
     set_threads(threads)
     from aiida_alpot.cli.job_folder import (
@@ -91,11 +105,16 @@ def command(
     )
     from aiida_alpot.mtp.structure_files import write_configurations
 
+    rules |= _thresholds(gamma_select, gamma_break, has_committee=bool(committee))
+    if training and committee:
+        raise click.UsageError("Give either --training or --committee, not both.")
     species = species_of(potential, species)
     given = read_usable([starts], species)
     with JobFolder() as job:
-        calculator = {"potential": job.add_potential(potential, species)}
-        if training:
+        calculator: dict[str, Any] = {"potential": job.add_potential(potential, species)}
+        if committee:
+            calculator["committee"] = job.add_committee(committee, species)
+        elif training:
             calculator["active_set"] = _build_active_set(job.path, read_usable(training, species))
         elif holds_active_set(potential):
             calculator["active_set"] = job.add_active_set(potential, species)
@@ -117,6 +136,23 @@ def command(
         click.echo(f"{chain['chain']}: {chain['steps']} steps, {chain['stop']}: {chain['reason']}")
     written = f"; written to {output}" if len(candidates) else ""
     click.echo(f"{len(candidates)} frames kept{written}")
+
+
+def _thresholds(
+    gamma_select: float | None, gamma_break: float | None, *, has_committee: bool
+) -> dict[str, float]:
+    """Return both thresholds; those of a committee are in eV/A and depend on the purpose."""
+    if has_committee and gamma_select is None:
+        raise click.UsageError(
+            "--committee needs --gamma-select, the deviation of forces in eV/A above which a frame "
+            "is worth a label, such as 0.1."
+        )
+    select = SELECT_GRADE if gamma_select is None else gamma_select
+    largest = BREAK_SHARE * select if has_committee else BREAK_GRADE
+    return {
+        "gamma_select": select,
+        "gamma_break": largest if gamma_break is None else gamma_break,
+    }
 
 
 def _build_active_set(folder: Path, training: Any) -> str:

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Which candidates a selection takes: by MAXVOL, or by the disagreement of a committee.
+
+Both answer with a :class:`Choice`, in words that people understand without knowing which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
+from aiida_alpot.jobs.grade import read_committee
+from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
+from aiida_alpot.selection.duplicates import smallest_distance
+from aiida_alpot.selection.maxvol_selection import (
+    ENTRY_THRESHOLD,
+    SELECT_THRESHOLD,
+    Selection,
+    fill_by_configuration,
+    select,
+)
+from aiida_alpot.selection.uncertainty_selection import select_uncertain
+
+if TYPE_CHECKING:
+    from aiida_alpot.jobs.select import SelectRequest
+
+Array = np.ndarray
+SELECTED, HELD_OUT, OVER_LIMIT, NOT_NEEDED = "selected", "held_out", "over_limit", "not_needed"
+ALIKE = "alike"
+_DETAILS = {
+    SELECTED: "enlarges the volume that the training set spans",
+    HELD_OUT: "selected, and held out for a test set with its chain",
+    OVER_LIMIT: "would enlarge the volume, but others gain more",
+    NOT_NEEDED: "lies within what the training set and the selected ones span",
+}
+_DETAILS_OF_COMMITTEES = {
+    SELECTED: "is among those that the committee disagrees about most",
+    HELD_OUT: _DETAILS[HELD_OUT],
+    OVER_LIMIT: "the committee disagrees more about others",
+    NOT_NEEDED: "the committee agrees about it well enough",
+    ALIKE: "is like a candidate that the committee disagrees about more",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What either way of selecting says of the candidates that passed the gate.
+
+    Parameters
+    ----------
+    indices : (k,) int64
+        Those selected, the best first.
+    others : mapping of str to (m,) int64
+        Those that a rule left out.
+    grades : (n,) float64 or None
+        Of all; None where nothing is known that could grade.
+    details : mapping of str to str
+        What each rule means, in words.
+    """
+
+    indices: Array
+    others: Mapping[str, Array]
+    grades: Array | None
+    details: Mapping[str, str]
+
+
+def choose(
+    request: SelectRequest,
+    folder: Path,
+    potential: MomentTensorPotential | None,
+    candidates: Configurations,
+    training: Configurations,
+) -> Choice:
+    """Return which candidates to label.
+
+    Parameters
+    ----------
+    request : SelectRequest
+        Says how.
+    folder : Path
+        Where its files lie.
+    potential : MomentTensorPotential or None
+        That of the request, None if it is not trained yet.
+    candidates, training : Configurations
+        What passed the gate, and what is known already.
+
+    Raises
+    ------
+    SettingError
+        If a key is out of range, or neither a potential nor its form is given.
+    SpeciesError
+        If the potential or its committee lacks a species of the candidates.
+    """
+    if request.committee:
+        return _choose_uncertain(request, folder, potential, candidates)
+    potential = potential or _untrained_potential(request, training, candidates)
+    selection = _select(request, potential, candidates, training)
+    is_known = is_trained(potential) and len(training) > 0
+    return Choice(
+        indices=selection.indices,
+        others={OVER_LIMIT: selection.over_limit},
+        grades=selection.grades if is_known else None,
+        details=_DETAILS,
+    )
+
+
+def _choose_uncertain(
+    request: SelectRequest,
+    folder: Path,
+    potential: MomentTensorPotential | None,
+    candidates: Configurations,
+) -> Choice:
+    if request.threshold is None or request.entry is None:
+        raise SettingError(
+            "With a committee 'threshold' and 'entry' are deviations of forces in eV/A, which "
+            "depend on what the potential is for; give both, such as 0.1 and 0.05."
+        )
+    species = request.species if potential is None else potential.species
+    selection = select_uncertain(
+        CommitteeGrader(read_committee(folder, request.committee, species)),
+        candidates,
+        threshold=request.threshold,
+        entry=request.entry,
+        limit=request.limit,
+        alike_within=request.alike_within,
+    )
+    return Choice(
+        indices=selection.indices,
+        others={ALIKE: selection.alike, OVER_LIMIT: selection.over_limit},
+        grades=selection.grades,
+        details=_DETAILS_OF_COMMITTEES,
+    )
+
+
+def _select(
+    request: SelectRequest,
+    potential: MomentTensorPotential,
+    candidates: Configurations,
+    training: Configurations,
+) -> Selection:
+    """Select for the potential; for one that is not trained yet, as many as the limit allows."""
+    generic = with_generic_coefficients(potential)
+    selection = select(
+        generic,
+        candidates,
+        training=training,
+        mode=request.mode,
+        method=request.method,
+        threshold=SELECT_THRESHOLD if request.threshold is None else request.threshold,
+        entry=ENTRY_THRESHOLD if request.entry is None else request.entry,
+        limit=request.limit,
+    )
+    if is_trained(potential) or request.limit is None or request.mode == "configuration":
+        return selection
+    return fill_by_configuration(
+        selection, generic, candidates, training=training, limit=request.limit
+    )
+
+
+def _untrained_potential(
+    request: SelectRequest, training: Configurations, candidates: Configurations
+) -> MomentTensorPotential:
+    if request.species is None or request.level is None or request.cutoff is None:
+        raise SettingError(
+            "Selection needs a potential, or 'species', 'level' and 'cutoff' of one that is not "
+            "trained yet."
+        )
+    nearest = [smallest_distance(training), smallest_distance(candidates)]
+    return initial_potential(
+        request.level,
+        request.cutoff,
+        species=request.species,
+        min_distance=request.min_distance or min(0.99 * min(nearest), 0.5 * request.cutoff),
+        rng=np.random.default_rng(request.seed),
+    )
