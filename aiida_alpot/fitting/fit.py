@@ -27,7 +27,8 @@ from aiida_alpot.errors import LabelError, SettingError
 from aiida_alpot.fitting.core_labels import subtract_repulsion
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import SearchState
-from aiida_alpot.fitting.preliminary import choose_start, part_step
+from aiida_alpot.fitting.parts import part_step
+from aiida_alpot.fitting.preliminary import choose_start
 from aiida_alpot.fitting.ranks import spread
 from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.fitting.search import MATRIX_FREE, choose_method, search

@@ -14,6 +14,7 @@ from aiida_alpot.fitting.loss import Targets, penalty_residuals, predict_sites
 from aiida_alpot.mtp.gradient import site_gradient
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.mtp.site_evaluator import SiteResults
 
 Array = np.ndarray
 
@@ -75,16 +76,49 @@ def data_loss_and_gradient(
     loss = float((energy**2).sum() + (strain**2).sum() + (forces**2).sum())
     if not math.isfinite(loss):
         return math.inf, np.zeros(potential.n_parameters)
+    residuals = SiteResults(
+        2.0 * energy * targets.energy_scale,
+        2.0 * forces * targets.force_scale,
+        2.0 * strain * targets.strain_scale,
+    )
+    return loss, pull_back(potential, environment, residuals, threads=threads)
+
+
+def pull_back(
+    potential: MomentTensorPotential,
+    environment: Environment,
+    residuals: SiteResults,
+    *,
+    threads: int = 1,
+) -> Array:
+    """Return the gradient of a loss whose derivatives by the predictions are known.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Where the gradient is taken.
+    environment : Environment
+        Of the configurations.
+    residuals : SiteResults
+        dL/dE (n,), dL/dF (n_atoms, 3) and dL/d(strain derivative) (n, 6) by configuration.
+    threads : int
+        The numbers are the same, bit for bit, for any number of threads.
+
+    Returns
+    -------
+    (n_parameters,) float64
+        In the order of the parameters.
+    """
     counts = np.diff(environment.offsets)
-    direction = 2.0 * strain * targets.strain_scale
+    direction = residuals.strains.copy()
     direction[:, 3:] /= 2.0  # one number stands for two components of the strain
-    return loss, site_gradient(
+    return site_gradient(
         potential,
         environment.types,
         environment.neighbors,
         (
-            np.repeat(2.0 * energy * targets.energy_scale, counts),
-            2.0 * forces * targets.force_scale,
+            np.repeat(residuals.energies, counts),
+            residuals.forces,
             np.repeat(direction, counts, axis=0),
         ),
         threads=threads,

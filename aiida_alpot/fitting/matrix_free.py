@@ -1,35 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""Search without normal equations, for potentials too large for them.
+"""Search for the radial coefficients without a matrix of them.
 
-L-BFGS (Liu & Nocedal, Math. Program. 45, 503 (1989)) over all parameters, with the loss and its
-gradient from one evaluation and one reverse pass: neither time nor memory grows with the square of
-the number of parameters. It needs many times the steps of variable projection, so it is the
-fall-back where a matrix of all parameters does not fit into memory. Derivatives by different
-parameters differ by orders of magnitude; each parameter is measured in units that give the mean
-square derivative of some weighted labels by it the value one.
+The steps are those of :mod:`aiida_alpot.fitting.nonlinear`: the linear coefficients are solved for
+exactly, from normal equations of their own, which are small. The equations of a step in the radial
+coefficients, (S + lambda D) delta_c = g_c, are solved by conjugate gradients, which stop early, as
+the model is only good nearby (Dembo, Eisenstat & Steihaug, SIAM J. Numer. Anal. 19, 400 (1982)).
+With A = J^T J as there, S v takes two products with A, see :mod:`aiida_alpot.fitting.curvature`::
+
+    S v = A_cc v - A_cx y,     A_xx y = A_xc v
+
+D and the preconditioner come from a part of the configurations, see
+:mod:`aiida_alpot.fitting.curvature_sample`, so that few products do. Memory grows with the number
+of parameters times that of the linear coefficients, neither with its square nor with the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
-from aiida_alpot.fitting.loss import Targets
+from aiida_alpot.fitting.curvature import curvature_product
+from aiida_alpot.fitting.curvature_sample import CurvatureSample, Preconditioner
+from aiida_alpot.fitting.linear import PositiveSystem
+from aiida_alpot.fitting.loss import Targets, penalty_residuals
 from aiida_alpot.fitting.loss_gradient import loss_and_gradient
-from aiida_alpot.fitting.nonlinear import SearchState
-from aiida_alpot.mtp.jacobian import Environment, block_jacobian
+from aiida_alpot.fitting.nonlinear import Point, SearchState, descend
+from aiida_alpot.fitting.normal_equations import normal_equations
+from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
-WINDOW = 20
-"""Steps over which the loss must drop by the tolerance; one step of L-BFGS tells little."""
-STEPS_PER_ITERATION = 25
-"""Steps of L-BFGS that stand for one of variable projection in limits of steps."""
-_MEMORY = 40
-_SAMPLED_BLOCKS = 4
-_LEAST_SQUARE = 1e-6
+MOST_PRODUCTS = 40
+SMALL_RESIDUAL = 0.1
+"""Of the equations of a step, in units of the gradient, both in the norm of the preconditioner."""
 
 
 def search_matrix_free(
@@ -42,143 +47,154 @@ def search_matrix_free(
     report: Callable[[SearchState], None],
     threads: int = 1,
 ) -> bool:
-    """Minimise the loss over all coefficients by L-BFGS.
+    """Minimise the loss over all coefficients, step by step.
 
-    Parameters
-    ----------
-    potential : MomentTensorPotential
-        Starting point, trained or not.
-    environment, targets
-        Configurations and labels; parameters that are frozen keep their values.
-    max_iterations : int
-        Largest number of reported steps, each :data:`STEPS_PER_ITERATION` of L-BFGS.
-    tolerance : float
-        The search has converged when :data:`WINDOW` steps of L-BFGS lower the loss by less than
-        this fraction.
-    report : callable
-        Is given the state at the start and after every so many steps, whose damping is zero.
-    threads : int
-        The result does not depend on it.
-
-    Returns
-    -------
-    bool
-        Whether the search converged.
+    Parameters and the result are those of :func:`~aiida_alpot.fitting.nonlinear.search_radial`; the
+    potential may be untrained. Where processes share the sums over labels, the first of them makes
+    the sample alone.
     """
-    search = _Search(
-        potential, environment, targets, tolerance=tolerance, report=report, threads=threads
+    return descend(
+        potential,
+        _Examiner(potential, environment, targets, threads),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        report=report,
     )
-    result = scipy.optimize.minimize(
-        search.evaluate,
-        np.zeros(potential.n_parameters),
-        jac=True,
-        method="L-BFGS-B",
-        callback=search.count_step,
-        options={
-            "maxcor": _MEMORY,
-            "maxiter": max_iterations * STEPS_PER_ITERATION,
-            "maxfun": 3 * max_iterations * STEPS_PER_ITERATION,
-            "ftol": 0.0,
-            "gtol": 0.0,
-        },
-    )
-    search.report_last()
-    return bool(search.converged or result.status == 2)  # 2: no lower point along the line
 
 
-class _Search:
-    """Loss and gradient in scaled parameters, and what the search has reached."""
+class _Examiner:
+    """Solves for the linear coefficients of trials, and makes models around accepted ones."""
 
     def __init__(
         self,
         potential: MomentTensorPotential,
         environment: Environment,
         targets: Targets,
-        *,
-        tolerance: float,
-        report: Callable[[SearchState], None],
         threads: int,
     ) -> None:
-        self._origin = potential
         self._environment, self._targets, self._threads = environment, targets, threads
-        self._tolerance, self._report = tolerance, report
-        self._scale = parameter_units(potential, environment, targets)
-        self._losses: list[float] = []
-        self._n_reported = 0
-        self.converged = False
-        self._best = (float("inf"), potential)
+        self._sample = CurvatureSample(potential, environment, targets)
 
-    def _at(self, moved: Array) -> MomentTensorPotential:
-        return self._origin.with_parameters(self._origin.parameters + self._scale * moved)
-
-    def evaluate(self, moved: Array) -> tuple[float, Array]:
-        trial = self._at(moved)
+    def __call__(self, trial: MomentTensorPotential) -> Point:
+        equations = normal_equations(
+            trial, self._environment, self._targets, with_radial=False, threads=self._threads
+        )
+        linear = PositiveSystem(equations.matrix)
+        parameters = trial.parameters
+        parameters[trial.n_radial_parameters :] += linear.solve(equations.gradient)
+        solved = trial.with_parameters(parameters)
         loss, gradient = loss_and_gradient(
-            trial, self._environment, self._targets, threads=self._threads
+            solved, self._environment, self._targets, threads=self._threads
         )
-        if loss < self._best[0]:
-            self._best = (loss, trial)
-        if not self._losses:
-            self._losses.append(loss)
-            self._report(SearchState(0, trial, loss, 0.0))
-        # a line search cannot go on from infinity
-        return min(loss, 1e300), self._scale * gradient
+        return Point(solved, loss, lambda: self._model_at(solved, linear, -0.5 * gradient))
 
-    def count_step(self, intermediate_result: scipy.optimize.OptimizeResult) -> None:
-        self._losses.append(float(intermediate_result.fun))
-        if (len(self._losses) - 1) % STEPS_PER_ITERATION == 0:
-            self.report_last()
-        if len(self._losses) > WINDOW:
-            before = self._losses[-WINDOW - 1]
-            if before - self._losses[-1] <= self._tolerance * before:
-                self.converged = True
-                raise StopIteration
-
-    def report_last(self) -> None:
-        """Report the best point unless it has been."""
-        loss, potential = self._best
-        n_steps = len(self._losses) - 1
-        if n_steps > self._n_reported:
-            self._n_reported = n_steps
-            self._report(SearchState(-(-n_steps // STEPS_PER_ITERATION), potential, loss, 0.0))
+    def _model_at(
+        self, potential: MomentTensorPotential, linear: PositiveSystem, gradient: Array
+    ) -> _ProductModel:
+        products = _ReducedProducts(
+            potential, self._environment, self._targets, linear, self._sample.free, self._threads
+        )
+        preconditioner = self._sample.precondition(potential, threads=self._threads)
+        return _ProductModel(products, preconditioner, gradient[self._sample.free])
 
 
-def parameter_units(
-    potential: MomentTensorPotential, environment: Environment, targets: Targets
-) -> Array:
-    """Return a change of each parameter that changes some weighted labels by about one.
+@dataclass(frozen=True)
+class _ReducedProducts:
+    """Products of S, the penalty and the pull on radial coefficients included."""
 
-    Taken from a few blocks of configurations, evenly spread; those of radial coefficients at linear
-    coefficients of one unit each where these are not trained. The smallest unit of all, a thousand
-    times, stands in for parameters that these labels hardly depend on.
+    potential: MomentTensorPotential
+    environment: Environment
+    targets: Targets
+    linear: PositiveSystem
+    free: Array
+    threads: int
+
+    def __call__(self, vector: Array) -> tuple[Array, Array]:
+        """Return S v, and y: how much the best linear coefficients fall along v."""
+        n_radial = self.potential.n_radial_parameters
+        direction = np.zeros(self.potential.n_parameters)
+        direction[self.free] = vector
+        along = self._curvature(direction)
+        response = self.linear.solve(along[n_radial:])
+        along -= self._curvature(np.concatenate([np.zeros(n_radial), response]))
+        jacobian = penalty_residuals(self.potential)[1][:, self.free]
+        product = along[self.free] + jacobian.T @ (jacobian @ vector)
+        if self.targets.restraints is not None:
+            product += self.targets.restraints.strength[self.free] * vector
+        return product, response
+
+    def _curvature(self, direction: Array) -> Array:
+        return curvature_product(
+            self.potential, self.environment, self.targets, direction, threads=self.threads
+        )
+
+
+@dataclass(frozen=True)
+class _ProductModel:
+    """The loss around a point as a function of the radial coefficients, L - 2 g.d + d.S.d."""
+
+    products: _ReducedProducts
+    preconditioner: Preconditioner
+    gradient: Array
+
+    def solve(self, damping: float) -> tuple[Array, float]:
+        """Return the step in all parameters and the drop of the loss that it predicts."""
+        added = damping * self.preconditioner.diagonal
+        potential = self.products.potential
+
+        def multiply(vector: Array) -> tuple[Array, Array]:
+            product, fall = self.products(vector)
+            return product + added * vector, fall
+
+        radial, residual, fall = solve_by_products(
+            multiply, self.gradient, self.preconditioner.factorise(damping)
+        )
+        predicted = float(radial @ (self.gradient + residual + added * radial))
+        step = np.zeros(potential.n_parameters)
+        step[self.products.free] = radial
+        step[potential.n_radial_parameters :] = -fall
+        return step, predicted
+
+
+def solve_by_products(
+    multiply: Callable[[Array], tuple[Array, Array]],
+    right: Array,
+    precondition: Callable[[Array], Array],
+) -> tuple[Array, Array, Array | float]:
+    """Solve positive definite equations by preconditioned conjugate gradients, roughly.
+
+    Parameters
+    ----------
+    multiply : callable
+        Returns the product of the matrix with a vector, and something linear in that vector.
+    right : (n,) float64
+        Right-hand side.
+    precondition : callable
+        Returns the solution of equations much like these.
+
+    Returns
+    -------
+    (n,) float64, (n,) float64, (m,) float64 or float
+        The solution, what is left of the right-hand side, and what ``multiply`` gives second for
+        the solution.
     """
-    n_radial = potential.n_radial_parameters
-    if not potential.moment_coefficients.any():
-        units = _units_at(potential, environment, targets)
-        parameters = potential.parameters
-        parameters[n_radial:] = units[n_radial:] / np.sqrt(len(units) - n_radial)
-        potential = potential.with_parameters(parameters)
-    return _units_at(potential, environment, targets)
-
-
-def _units_at(
-    potential: MomentTensorPotential, environment: Environment, targets: Targets
-) -> Array:
-    blocks = environment.blocks()
-    squares = np.zeros(potential.n_parameters)
-    for first, end in blocks[:: max(1, len(blocks) // _SAMPLED_BLOCKS)]:
-        atoms = slice(int(environment.offsets[first]), int(environment.offsets[end]))
-        rows = block_jacobian(potential, environment, (first, end)).rows
-        scales = np.concatenate(
-            [
-                targets.energy_scale[first:end],
-                targets.strain_scale[first:end].ravel(),
-                targets.force_scale[atoms].ravel(),
-            ]
-        )
-        squares += ((rows * scales) ** 2).sum(axis=1)
-    largest = squares.max(initial=0.0)
-    if largest == 0.0:
-        return np.ones(potential.n_parameters)
-    units: Array = 1.0 / np.sqrt(np.maximum(squares, _LEAST_SQUARE * largest))
-    return units
+    carried: Array | float
+    solution, residual, carried = np.zeros_like(right), right.copy(), 0.0
+    preconditioned = precondition(residual)
+    direction = preconditioned
+    size = first = float(residual @ preconditioned)
+    for _ in range(MOST_PRODUCTS):
+        if not size > SMALL_RESIDUAL**2 * first:
+            break
+        product, along = multiply(direction)
+        curvature = float(direction @ product)
+        if not curvature > 0.0:  # rounding, in directions that the labels hardly know
+            break
+        length = size / curvature
+        solution += length * direction
+        residual -= length * product
+        carried = carried + length * along
+        preconditioned = precondition(residual)
+        size, last = float(residual @ preconditioned), size
+        direction = preconditioned + (size / last) * direction
+    return solution, residual, carried

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +42,7 @@ QUIET_STEPS = 3
 _FIRST_DAMPING = 1e-2
 _LARGEST_DAMPING = 1e9
 _SMALLEST_DAMPING = 1e-12
-_LEAST_DIAGONAL = 1e-9
+LEAST_DIAGONAL = 1e-9
 """Smallest entry of D, in units of the largest."""
 
 
@@ -53,6 +54,27 @@ class SearchState:
     potential: MomentTensorPotential
     loss: float
     damping: float
+
+
+class RadialModel(Protocol):
+    """The loss around a point as a function of the radial coefficients."""
+
+    def solve(self, damping: float) -> tuple[Array, float]:
+        """Return the step in all parameters and the drop of the loss that it predicts."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial with the best linear coefficients."""
+
+    potential: MomentTensorPotential
+    loss: float
+    model: Callable[[], RadialModel]
+    """Makes the model of the loss around it, which costs as much as the rest."""
+
+
+Examine = Callable[[MomentTensorPotential], Point]
+"""Solves for the linear coefficients of a trial."""
 
 
 def search_radial(
@@ -73,14 +95,8 @@ def search_radial(
         Starting point; its linear coefficients minimise the loss, see :func:`solve_linear`.
     environment, targets
         Configurations and labels.
-    max_iterations : int
-        Largest number of accepted steps.
-    tolerance : float
-        The search has converged when the loss drops by less than this fraction in each of
-        :data:`QUIET_STEPS` steps in a row, or no step lowers it.
-    report : callable
-        Is given the state at the start and after every accepted step, so that a search that is
-        interrupted leaves the best point so far.
+    max_iterations, tolerance, report
+        See :func:`descend`.
     threads : int
         See :func:`normal_equations`.
 
@@ -89,13 +105,51 @@ def search_radial(
     bool
         Whether the search converged.
     """
-    examine = _Examiner(environment, targets, threads)
+    return descend(
+        potential,
+        _Examiner(environment, targets, threads),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        report=report,
+    )
+
+
+def descend(
+    potential: MomentTensorPotential,
+    examine: Examine,
+    *,
+    max_iterations: int,
+    tolerance: float,
+    report: Callable[[SearchState], None],
+) -> bool:
+    """Take steps of Levenberg and Marquardt until they lower the loss no more.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Starting point.
+    examine : callable
+        Gives the best linear coefficients of a trial, its loss and the model around it.
+    max_iterations : int
+        Largest number of accepted steps.
+    tolerance : float
+        The search has converged when the loss drops by less than this fraction in each of
+        :data:`QUIET_STEPS` steps in a row, or no step lowers it.
+    report : callable
+        Is given the state at the start and after every accepted step, so that a search that is
+        interrupted leaves the best point so far.
+
+    Returns
+    -------
+    bool
+        Whether the search converged.
+    """
     point = examine(potential)
     state = SearchState(0, point.potential, point.loss, _FIRST_DAMPING)
     report(state)
     n_quiet = 0
     while state.iteration < max_iterations:
-        following = _step(state, examine.model_at(point), examine)
+        following = _step(state, point.model(), examine)
         if following is None:
             return True
         last, (state, point) = state, following
@@ -107,8 +161,8 @@ def search_radial(
 
 
 def _step(
-    state: SearchState, model: _ReducedModel, examine: _Examiner
-) -> tuple[SearchState, _Point] | None:
+    state: SearchState, model: RadialModel, examine: Examine
+) -> tuple[SearchState, Point] | None:
     """Return the first trial that lowers the loss, raising lambda; None if none does."""
     damping, growth = state.damping, 2.0
     while damping < _LARGEST_DAMPING:
@@ -126,18 +180,6 @@ def _step(
     return None
 
 
-@dataclass(frozen=True)
-class _Point:
-    """A trial with the best linear coefficients."""
-
-    potential: MomentTensorPotential
-    loss: float
-    gradient: Array
-    """J^T r, the penalty included."""
-    equations: NormalEquations | None
-    """Of all parameters, if they were summed and the linear coefficients predicted well."""
-
-
 class _Examiner:
     """Solves for the linear coefficients of trials, and makes models around accepted ones."""
 
@@ -145,7 +187,7 @@ class _Examiner:
         self._environment, self._targets, self._threads = environment, targets, threads
         self._predicts_well = False
 
-    def __call__(self, trial: MomentTensorPotential) -> _Point:
+    def __call__(self, trial: MomentTensorPotential) -> Point:
         equations = self._sum(trial, with_radial=self._predicts_well)
         n_linear = trial.n_parameters - trial.n_radial_parameters
         linear = PositiveSystem(equations.matrix[-n_linear:, -n_linear:])
@@ -157,12 +199,15 @@ class _Examiner:
         )
         was_whole = self._predicts_well
         self._predicts_well = equations.loss < _WELL_PREDICTED * loss
-        is_usable = was_whole and self._predicts_well
-        return _Point(solved, loss, -0.5 * gradient, equations if is_usable else None)
+        known = equations if was_whole and self._predicts_well else None
+        return Point(solved, loss, lambda: self._model_at(solved, -0.5 * gradient, known))
 
-    def model_at(self, point: _Point) -> _ReducedModel:
-        equations = point.equations or self._sum(point.potential, with_radial=True)
-        return _reduce(point.potential, equations.matrix, point.gradient)
+    def _model_at(
+        self, potential: MomentTensorPotential, gradient: Array, known: NormalEquations | None
+    ) -> _ReducedModel:
+        """Return the model; ``known`` equations of all parameters, if the trial needed them."""
+        equations = known or self._sum(potential, with_radial=True)
+        return _reduce(potential, equations.matrix, gradient)
 
     def _sum(self, potential: MomentTensorPotential, *, with_radial: bool) -> NormalEquations:
         return normal_equations(
@@ -190,7 +235,7 @@ def _reduce(potential: MomentTensorPotential, matrix: Array, gradient: Array) ->
     return _ReducedModel(
         matrix=reduced,
         gradient=gradient[free] - mixed.T @ offset,
-        diagonal=np.maximum(diagonal, _LEAST_DIAGONAL * diagonal.max(initial=math.ulp(0.0))),
+        diagonal=np.maximum(diagonal, LEAST_DIAGONAL * diagonal.max(initial=math.ulp(0.0))),
         free=free,
         response=response,
         offset=offset,

@@ -128,7 +128,7 @@ def sum_products(
                 with_forces=targets.has_forces(first, end, atoms),
                 buffers=buffers,
             )
-            labels, scales = _columns(targets, first, end, atoms)
+            labels, scales = label_columns(targets, first, end, atoms)
             n_columns = jacobian.planes.shape[1]
             add_weighted_products(
                 jacobian, linear, labels[:n_columns], scales[:n_columns], products
@@ -136,7 +136,7 @@ def sum_products(
         return products
 
     total: Array | None = None
-    for part in _in_order(of_chunk, _split(environment.blocks()), threads):
+    for part in in_order(of_chunk, _split(environment.blocks()), threads):
         if total is None:
             total = part
         else:
@@ -149,7 +149,7 @@ def _split(blocks: Sequence[Block]) -> list[Sequence[Block]]:
     return [blocks[start : start + size] for start in range(0, len(blocks), max(size, 1))]
 
 
-def _in_order(
+def in_order(
     function: Callable[[_Item], _Result], items: Sequence[_Item], threads: int
 ) -> Iterator[_Result]:
     """Yield the results in the order of the items; hold only a few that are not taken yet."""
@@ -166,7 +166,7 @@ def _in_order(
             yield pending.popleft().result()
 
 
-def _columns(targets: Targets, first: int, end: int, atoms: slice) -> tuple[Array, Array]:
+def label_columns(targets: Targets, first: int, end: int, atoms: slice) -> tuple[Array, Array]:
     """Return labels and scales in the order of the columns of a block."""
     labels = (targets.energy[first:end], targets.strain[first:end], targets.forces[atoms])
     scales = (

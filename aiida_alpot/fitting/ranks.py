@@ -24,6 +24,7 @@ import ase.parallel
 import numpy as np
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.fitting.curvature import data_curvature_product
 from aiida_alpot.fitting.loss import Targets
 from aiida_alpot.fitting.loss_gradient import data_loss_and_gradient
 from aiida_alpot.fitting.normal_equations import sum_products
@@ -142,6 +143,21 @@ class SharedSums:
         )
         return float(total[0]), total[1:]
 
+    def curvature_product(
+        self, potential: MomentTensorPotential, direction: Array, *, threads: int
+    ) -> Array:
+        """Return what :func:`data_curvature_product` does for the whole set."""
+        return self._ranks.ask_and_add(
+            "curvature",
+            self._key,
+            _without_basis(potential),
+            direction,
+            threads,
+            mine=lambda: data_curvature_product(
+                potential, self._environment, self._targets, direction, threads=threads
+            ),
+        )
+
     def close(self) -> None:
         """Let all ranks drop their shares."""
         self._ranks.forget(self._key)
@@ -190,6 +206,11 @@ def serve(communicator: Any) -> None:
                 with_radial, threads = settings
                 mine = sum_products(
                     potential, environment, targets, with_radial=with_radial, threads=threads
+                )
+            elif command == "curvature":
+                direction, threads = settings
+                mine = data_curvature_product(
+                    potential, environment, targets, direction, threads=threads
                 )
             else:
                 mine = _pack_gradient(potential, environment, targets, *settings)

@@ -6,12 +6,8 @@ import pytest
 
 from aiida_alpot.fitting.fit import fit_potential, start_potential
 from aiida_alpot.fitting.loss import LossWeights, loss_at, make_targets
-from aiida_alpot.fitting.preliminary import (
-    choose_start,
-    part_indices,
-    part_step,
-    take_part,
-)
+from aiida_alpot.fitting.parts import part_indices, part_step, take_part
+from aiida_alpot.fitting.preliminary import choose_start
 from aiida_alpot.mtp.jacobian import make_environment
 
 from .data import emt_set, random_potential
