@@ -10,7 +10,6 @@ import io
 import math
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,29 +18,31 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from aiida_alpot.array_files import ArrayFile
+from aiida_alpot.array_headers import (
+    DAMAGED,
+    check_layout,
+    check_members,
+    check_text,
+    read_header,
+)
 from aiida_alpot.errors import InputFileError
 
 Array = np.ndarray
 
 
 class ArrayRows:
-    """Gives the rows of one array in their order, from its open ``.npy`` file."""
+    """Gives the rows of one array in their order, from its open ``.npy`` file of so many bytes."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file = file
-        read_header = {
-            (1, 0): npy.read_array_header_1_0,
-            (2, 0): npy.read_array_header_2_0,
-        }[npy.read_magic(self._file)]
-        self.shape, is_fortran, self._dtype = read_header(self._file)
-        if self._dtype.hasobject:
-            raise ValueError(f"{name} holds objects")
-        if is_fortran:  # written column by column, by an earlier version
-            self._file = self._by_rows()
+    def __init__(self, file: IO[bytes], name: str, n_bytes: int) -> None:
+        self.header = read_header(file, name, n_bytes)
+        self.shape, is_fortran, self._dtype = self.header
+        # what was written column by column, by an earlier version
+        self._file = self._by_rows(file) if is_fortran else file
+        self._name = name
 
-    def _by_rows(self) -> IO[bytes]:
-        size = math.prod(self.shape) * self._dtype.itemsize
-        columns = np.frombuffer(self._file.read(size), self._dtype)
+    def _by_rows(self, file: IO[bytes]) -> IO[bytes]:
+        columns = np.frombuffer(file.read(), self._dtype)
         return io.BytesIO(columns.reshape(self.shape, order="F").tobytes())
 
     def read(self, n_rows: int) -> Array:
@@ -50,41 +51,59 @@ class ArrayRows:
         Raises
         ------
         ValueError
-            If there are not as many.
+            If there are not as many, or text cannot be decoded.
         """
         shape = (n_rows, *self.shape[1:]) if self.shape else ()
         size = math.prod(shape) * self._dtype.itemsize
         content = self._file.read(size)
         if len(content) < size:
             raise ValueError("an array is truncated")
-        rows: Array = np.frombuffer(content, self._dtype).reshape(shape).copy()
-        return rows
+        rows: Array = np.frombuffer(content, self._dtype).reshape(shape)
+        check_text(rows, self._name)
+        return rows.astype(self._dtype.newbyteorder("="))
 
 
 class ArrayFileReader(ExitStack):
-    """An open ``.npz`` file of arrays, for a ``with`` statement.
+    """An open ``.npz`` file of one kind of :class:`ArrayFile`, for a ``with`` statement.
 
     Parameters
     ----------
     path : path
         Names the file in messages too.
-    content, remedy : str
-        What it should hold and what to do otherwise, for messages.
+    kind : type
+        What it should hold.
+
+    Raises
+    ------
+    InputFileError
+        If it does not, or is damaged.
     """
 
-    def __init__(self, path: str | Path, *, content: str, remedy: str) -> None:
+    def __init__(self, path: str | Path, kind: type[ArrayFile]) -> None:
         super().__init__()
-        self._described = f"{path} is not a readable .npz file of {content}", remedy
+        self._path, self._kind = path, kind
         try:
-            archive = self.enter_context(zipfile.ZipFile(path))
-            self.rows = {}
-            for member in archive.namelist():
-                file = self.enter_context(archive.open(member))
-                name = member.removesuffix(".npy")
-                self.rows[name] = ArrayRows(file, name)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            self._open()
+        except DAMAGED as error:
             self.close()
-            raise self._error(error) from error
+            raise self.damaged(error) from error
+        except InputFileError:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        archive = self.enter_context(zipfile.ZipFile(self._path))
+        check_members(archive, Path(self._path).stat().st_size, list(self._kind.LAYOUT))
+        self.rows: dict[str, ArrayRows] = {}
+        for member in archive.infolist():
+            file = self.enter_context(archive.open(member))
+            name = member.filename.removesuffix(".npy")
+            self.rows[name] = ArrayRows(file, name, member.file_size)
+        schema = -1
+        if "schema" in self.rows and self.rows["schema"].shape == ():
+            schema = int(self.rows["schema"].read(1))
+        self._kind.check_names(set(self.rows), schema, str(self._path))
+        check_layout({name: rows.header for name, rows in self.rows.items()}, self._kind.LAYOUT)
 
     def read(self, name: str, n_rows: int) -> Array:
         """Return the next rows of one array.
@@ -96,12 +115,22 @@ class ArrayFileReader(ExitStack):
         """
         try:
             return self.rows[name].read(n_rows)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise self._error(error) from error
+        except DAMAGED as error:
+            raise self.damaged(error) from error
 
-    def _error(self, error: Exception) -> InputFileError:
-        what, remedy = self._described
-        return InputFileError(f"{what} ({error}). It may be truncated: {remedy}.")
+    def check(self, arrays: Mapping[str, Any]) -> None:
+        """Raise InputFileError where arrays that were read do not belong together."""
+        try:
+            self._kind.check_arrays(arrays)
+        except ValueError as error:
+            raise self.damaged(error) from error
+
+    def damaged(self, reason: Exception | str) -> InputFileError:
+        """Return the error that says why the file is of no use."""
+        return InputFileError(
+            f"{self._path} is not a readable .npz file of {self._kind.CONTENT} ({reason}). It may "
+            f"be truncated: {self._kind.REMEDY}."
+        )
 
 
 class ArrayFileWriter(ExitStack):

@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "whole_files": 0,
     "array_files": 0,
+    "array_headers": 0,
     "array_streams": 0,
     "ase_structures": 0,
     "configurations": 0,

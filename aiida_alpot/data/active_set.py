@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any, ClassVar
 
-import numpy as np
-
 from aiida_alpot.data.content_file import ContentFileData
-from aiida_alpot.errors import InputFileError
+from aiida_alpot.grading.active_rows import ActiveSet
 
 
 class ActiveSetData(ContentFileData):
@@ -31,19 +27,32 @@ class ActiveSetData(ContentFileData):
         InputFileError
             If the content is not an ``.npz`` file of an active set.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                return {
-                    "n_rows": len(stored["rows"]),
-                    "mode": str(stored["mode"]),
-                    "method": str(stored["method"]),
-                    "potential_hash": str(stored["potential_hash"]),
-                }
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise InputFileError(
-                f"{source} is not a readable .npz file of an active set ({error}). It may be "
-                "truncated: build the active set again."
-            ) from error
+        active_set = ActiveSet.from_bytes(content, source=source)
+        return {
+            "n_rows": active_set.rank,
+            "mode": active_set.mode,
+            "method": active_set.method,
+            "potential_hash": active_set.potential_hash,
+        }
+
+    def get_active_set(self) -> ActiveSet:
+        """Return the active set that the node holds."""
+        return ActiveSet.from_bytes(self.content, source=f"node {self.uuid}")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of places."""
+        return int(self.base.attributes.get("n_rows"))
+
+    @property
+    def mode(self) -> str:
+        """What a row stands for: ``neighborhood`` or ``configuration``."""
+        return str(self.base.attributes.get("mode"))
+
+    @property
+    def method(self) -> str:
+        """How coordinates are made: ``projected`` or ``parity``."""
+        return str(self.base.attributes.get("method"))
 
     @property
     def potential_hash(self) -> str:

@@ -13,18 +13,22 @@ so that gamma <= 1 interpolates, and exchanging the row for active row j multipl
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from aiida_alpot.array_files import ArrayFile
+from aiida_alpot.array_headers import Layout
 from aiida_alpot.errors import ActiveSetError
 from aiida_alpot.mtp.core_words import core_as_words
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
+Mode = Literal["neighborhood", "configuration"]
+Method = Literal["projected", "parity"]
 
 
 class RowOrigin(NamedTuple):
@@ -63,6 +67,17 @@ class ActiveSet(ArrayFile):
     """
 
     TEXTS: ClassVar[tuple[str, ...]] = ("mode", "method", "potential_hash")
+    LAYOUT: ClassVar[Layout] = {
+        "rows": ("f8", ("rank", "rank")),
+        "inverse": ("f8", ("rank", "rank")),
+        "projection": ("f8", ("n_parameters", "rank")),
+        "identifier": ("U", ("rank",)),
+        "hash": ("U", ("rank",)),
+        "atom": ("i8", ("rank",)),
+        "mode": ("U", ()),
+        "method": ("U", ()),
+        "potential_hash": ("U", ()),
+    }
     CONTENT: ClassVar[str] = "an active set"
     REMEDY: ClassVar[str] = "build the active set again from the training set"
 
@@ -75,6 +90,16 @@ class ActiveSet(ArrayFile):
     mode: str
     method: str
     potential_hash: str
+
+    @classmethod
+    def check_arrays(cls, arrays: Mapping[str, Any]) -> None:
+        """Raise ValueError where a matrix cannot be used or a word is unknown."""
+        if not len(arrays["rows"]) or str(arrays["mode"]) not in get_args(Mode):
+            raise ValueError("it has no rows, or rows of an unknown mode")
+        if str(arrays["method"]) not in get_args(Method):
+            raise ValueError("it has an unknown method")
+        if not all(np.isfinite(arrays[name]).all() for name in ("rows", "inverse", "projection")):
+            raise ValueError("it holds numbers that are not finite")
 
     @property
     def rank(self) -> int:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import atomic_numbers
 
 from aiida_alpot.errors import InputFileError, SpeciesError
 
 Array = np.ndarray
 STRESS_ORDER = ("xx", "yy", "zz", "yz", "xz", "xy")
+_LARGEST_INTEGER = 2.0**53
 AXES = ("x", "y", "z")
 FORCES = ("fx", "fy", "fz")
 # features and the keys of atoms.info that Configurations reads
@@ -57,7 +59,9 @@ class ConfigurationReader:
         while self._has_more():
             if (line := self._next()) != "BEGIN_CFG":
                 raise self._error(f"'BEGIN_CFG' is expected, not {line[:30]!r}")
-            yield self._structure()
+            with np.errstate(all="ignore"):  # numbers that are too large are refused later
+                atoms = self._structure()
+            yield atoms
 
     def _structure(self) -> Atoms:
         content: dict[str, Any] = {"cell": np.zeros((0, 3)), "features": {}}
@@ -76,7 +80,7 @@ class ConfigurationReader:
             elif key.startswith("Stress"):
                 raise self._error("'Stress' has no defined sign; write the file with 'PlusStress'")
             elif key == "Feature":
-                name, *value = rest.split(None, 1)
+                name, *value = rest.split(None, 1) or [""]
                 content["features"][name] = value[0] if value else ""
             else:
                 raise self._error(f"there is an unknown key {key!r}")
@@ -104,6 +108,8 @@ class ConfigurationReader:
         for feature, key in _NUMBER_FEATURES.items():
             if feature in features:
                 value = self._numbers(features[feature], 1)[0]
+                if key in ("turn", "step") and not abs(value) < _LARGEST_INTEGER:
+                    raise self._error(f"'{feature}' is {value:g}, not a whole number")
                 atoms.info[key] = int(value) if key in ("turn", "step") else value
         if "grade" in atoms.info:
             # without a sampler the grade would not be taken for the origin
@@ -115,9 +121,15 @@ class ConfigurationReader:
         species = self.species or features.get("species", "").split()
         if not len(species):
             raise SpeciesError(f"{self.source} names no species. Give their order with --species.")
-        if len(types) and not 0 <= types.min() <= types.max() < len(species):
+        unknown = [name for name in species if atomic_numbers.get(name, 0) == 0]
+        if unknown:
             raise SpeciesError(
-                f"{self.source} has the type {int(types.max())}, but only {len(species)} species "
+                f"{self.source} names the species {unknown[0]!r}, which is no chemical symbol."
+            )
+        is_known = not len(types) or 0 <= types.min() <= types.max() < len(species)
+        if not is_known or (types % 1).any():
+            raise SpeciesError(
+                f"{self.source} has the type {types.max():g}, but only {len(species)} species "
                 f"are named ({' '.join(species)}). Name one for each type."
             )
         return [species[int(kind)] for kind in types]
@@ -129,13 +141,16 @@ class ConfigurationReader:
         if "fx" in content["table"]:
             results["forces"] = np.stack([content["table"][axis] for axis in FORCES], axis=1)
         if "plus_stress" in content and atoms.pbc.all():
-            results["stress"] = -content["plus_stress"] / atoms.get_volume()
+            volume = atoms.get_volume()
+            if volume > 0.0:  # a cell without a volume is refused where geometries are checked
+                results["stress"] = -content["plus_stress"] / volume
         return results
 
     def _size(self) -> int:
         line = self._next()
-        if not line.isdigit():
-            raise self._error(f"'Size' is {line[:20]!r}, not a number of atoms")
+        # an atom takes a line
+        if not (line.isascii() and line.isdigit() and int(line[:20]) <= len(self.lines)):
+            raise self._error(f"'Size' is {line[:20]!r}, not a number of atoms of this file")
         return int(line)
 
     def _cell(self) -> Array:
@@ -149,6 +164,8 @@ class ConfigurationReader:
     def _table(self, columns: list[str], size: int | None) -> dict[str, Array]:
         if size is None:
             raise self._error("'Size' must stand before 'AtomData'")
+        if len(set(columns)) < len(columns):
+            raise self._error("'AtomData' has a column twice")
         rows = [self._numbers(self._next(), len(columns)) for _ in range(size)]
         values = np.array(rows).reshape(size, len(columns))
         table = dict(zip(columns, values.T, strict=True))
@@ -164,7 +181,7 @@ class ConfigurationReader:
 
     def _stress(self, columns: list[str]) -> Array:
         columns = columns or list(STRESS_ORDER)
-        if set(columns) != set(STRESS_ORDER):
+        if sorted(columns) != sorted(STRESS_ORDER):
             raise self._error(f"the stress has the components {' '.join(columns)}")
         values = dict(zip(columns, self._numbers(self._next(), 6), strict=True))
         return np.array([values[name] for name in STRESS_ORDER])

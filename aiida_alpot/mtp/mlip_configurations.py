@@ -125,7 +125,9 @@ def _block(configurations: Configurations, index: int, species: Sequence[str]) -
         lines.append(f"    {atom + 1} {type_of[int(number)]} {_words(row)}")
     lines += _labels(configurations, index)
     lines += [
-        f" Feature   {key}\t{value}" for key, value in _features(configurations, index, species)
+        # a line break would end the value
+        f" Feature   {key}\t{' '.join(value.splitlines())}"
+        for key, value in _features(configurations, index, species)
     ]
     return "\n".join(lines) + "\nEND_CFG\n\n"
 

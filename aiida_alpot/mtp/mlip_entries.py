@@ -45,9 +45,16 @@ _LISTS = (
     "species_coeffs",
     "moment_coeffs",
 )
+_DEEPEST_LIST = 2
+_LARGEST_COUNT = 10**7
+_LARGEST_RANK = 50  # of a basic moment; level 28 has 12
+_LARGEST_UNTRAINED = 10**6  # radial coefficients of a file that names none
+LARGEST_CUTOFF = 100.0
+"""Angstrom; beyond it an atom has more neighbours than memory holds."""
 DAMAGED = "The file is truncated or damaged: copy or write it again."
 _KEY = re.compile(r"\s*([A-Za-z_]\w*)[ \t]*(=?)[ \t]*")
-_LIST = re.compile(r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_BLANK = re.compile(r"\s*")
+_BRACE = re.compile(r"[{}]")
 _PAIR = re.compile(r"\s*(\d+)\s*-\s*(\d+)")
 
 
@@ -69,14 +76,16 @@ class Scanner:
             )
         self.at = self.text.index("MTP") + len("MTP")
         entries: dict[str, str] = {}
+        has_factor = False
         while self.text[self.at :].strip():
             key, has_value = self._next_key()
             if key == "radial_coeffs" and not has_value:
                 entries[key] = self._radial_block()
             elif not has_value:
                 raise self._garbled(f"'{key}' has no value")
-            elif key == "scaling" and key in entries:
+            elif key == "scaling" and key in entries and not has_factor:
                 # a second factor stands in the radial block
+                has_factor = True
                 entries[key] = f"{float(entries[key]) * self._factor():.17g}"
             elif key in entries:
                 raise self._garbled(f"'{key}' occurs twice")
@@ -108,11 +117,25 @@ class Scanner:
         return number(self._rest_of_line(), self.source, "scaling")
 
     def _list_after(self, key: str) -> str:
-        match = _LIST.match(self.text, self.at)
-        if match is None:
+        found = self._next_list()
+        if found is None:
             raise self._garbled(f"the list of '{key}' is missing or not closed")
-        self.at = match.end()
-        return match[1]
+        return found
+
+    def _next_list(self) -> str | None:
+        """Return what stands within the next braces, which may hold braces once more."""
+        first = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
+        if not self.text.startswith("{", first):
+            return None
+        depth = 0
+        for brace in _BRACE.finditer(self.text, first):
+            depth += 1 if brace[0] == "{" else -1
+            if depth == 0:
+                self.at = brace.end()
+                return self.text[first + 1 : brace.start()]
+            if depth > _DEEPEST_LIST:
+                return None
+        return None
 
     def _radial_block(self) -> str:
         """Return the lists of all pairs, one to a line, each pair headed by its types."""
@@ -120,9 +143,8 @@ class Scanner:
         while pair := _PAIR.match(self.text, self.at):
             self.at = pair.end()
             parts.append(f"{pair[1]}-{pair[2]}")
-            while (row := _LIST.match(self.text, self.at)) is not None:
-                self.at = row.end()
-                parts.append(row[1])
+            while (row := self._next_list()) is not None:
+                parts.append(row)
         return "\n".join(parts)
 
     def _garbled(self, what: str) -> InputFileError:
@@ -148,8 +170,8 @@ class Entries:
     def integer(self, key: str) -> int:
         """Return an entry as a count."""
         value = self.entries[key]
-        if not value.isdigit():
-            raise self.error(key, f"is {value!r}, not a count")
+        if not (value.isascii() and value.isdigit() and len(value) <= len(str(_LARGEST_COUNT))):
+            raise self.error(key, f"is {value[:40]!r}, not a count up to {_LARGEST_COUNT}")
         return int(value)
 
     def integers(self, key: str, shape: tuple[int, ...]) -> Array:
@@ -159,7 +181,7 @@ class Entries:
             raise self.error(key, f"holds {len(found)} numbers, {math.prod(shape)} are announced")
         try:
             return np.array([int(value) for value in found], dtype=np.int64).reshape(shape)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise self.error(key, f"holds something that is no integer ({error})") from error
 
     def reals(self, key: str, text: str, count: int) -> Array:
@@ -179,6 +201,9 @@ class Entries:
         n_species, n_radial, size = map(
             self.integer, ("species_count", "radial_funcs_count", "radial_basis_size")
         )
+        n_numbers = n_species**2 * n_radial * size
+        if n_numbers > max(_LARGEST_UNTRAINED, len(self.entries.get(key, ""))):
+            raise self.error(key, f"would hold {n_numbers} numbers")
         coefficients = np.zeros((n_species, n_species, n_radial, size))
         if key not in self.entries:
             return coefficients
@@ -212,12 +237,17 @@ class Entries:
         return dataclasses.replace(basis, level=recognise_level(basis))
 
     def _check_tables(self, basis: MomentBasis, n_radial: int) -> None:
+        functions = np.unique(basis.basic[:, 0])
         if (
             not basis.n_basic
             or (basis.basic < 0).any()
-            or set(range(n_radial)) != set(basis.basic[:, 0].tolist())
+            or not np.array_equal(functions, np.arange(min(n_radial, basis.n_basic + 1)))
         ):
             raise self.error("alpha_index_basic", "does not use each radial function")
+        if (basis.basic[:, 1:] > _LARGEST_RANK).any():
+            raise self.error("alpha_index_basic", f"has a power above {_LARGEST_RANK}")
+        if not basis.n_basic <= basis.n_moments <= basis.n_basic + basis.n_products:
+            raise self.error("alpha_moments_count", "is not the number of moments of the tables")
         if not basis.n_scalars or not _within(basis.scalars, 0, basis.n_moments):
             raise self.error("alpha_moment_mapping", "names a moment that does not exist")
         n_basic, sources, targets = basis.n_basic, basis.products[:, :2], basis.products[:, 3]

@@ -18,7 +18,14 @@ from ase.data import atomic_numbers
 
 from aiida_alpot.errors import InputFileError, SpeciesError
 from aiida_alpot.mtp.core_words import core_as_words, core_from_words, split_core
-from aiida_alpot.mtp.mlip_entries import DAMAGED, REQUIRED, TRAINED, Entries, Scanner
+from aiida_alpot.mtp.mlip_entries import (
+    DAMAGED,
+    LARGEST_CUTOFF,
+    REQUIRED,
+    TRAINED,
+    Entries,
+    Scanner,
+)
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.selection_state import check_size, split_content
 from aiida_alpot.whole_files import read_content, write_text
@@ -115,8 +122,10 @@ def parse_potential(
         scaling=reader.real("scaling") if "scaling" in entries else 1.0,
         name=entries.get("potential_name", "MTP"),
     )
-    if not 0.0 <= potential.min_distance < potential.cutoff:
-        raise reader.error("min_dist", "and max_dist are not in order")
+    if not 0.0 <= potential.min_distance < potential.cutoff <= LARGEST_CUTOFF:
+        raise reader.error(
+            "min_dist", f"and max_dist are not in order, or above {LARGEST_CUTOFF:g} A"
+        )
     return _name_species(potential, entries.get("potential_tag", ""), species, source)
 
 

@@ -38,7 +38,8 @@ Array = np.ndarray
 _MARK = b"#MVS_v1.1"
 _WEIGHTS = ("energy_weight", "force_weight", "stress_weight", "site_en_weight", "weight_scaling")
 _WEIGHT_LINES = re.compile(
-    rb"\s*#MVS_v1\.1[^\n]*\n" + b"".join(rb"\s*%s[ \t=]+(\S+)" % k.encode() for k in _WEIGHTS)
+    rb"\s*#MVS_v1\.1[^\n]*\n"
+    + b"".join(rb"\s*%s[ \t=]+([^\s=]\S*)[ \t\r]*\n" % k.encode() for k in _WEIGHTS)
 )
 _DAMAGED = "The file is truncated or belongs to another potential: copy or write it again."
 
@@ -226,9 +227,9 @@ def _parse_links(table: str, n: int, source: str) -> Array:
     words = table.split()
     try:
         values = np.array([int(word) for word in words], dtype=np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         values = np.zeros(0, dtype=np.int64)
-    if len(values) != 2 * n:
+    if len(values) != 2 * n or values.min(initial=0) < -1:
         raise InputFileError(
             f"{source}: after the active set {n} lines say where its rows come from; "
             f"{table[:20]!r} does not begin them, or they are not all there. {_DAMAGED}"

@@ -21,6 +21,7 @@ from ase.io.extxyz import key_val_dict_to_str, key_val_str_to_dict
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, InputFileError, LevelOfTheoryError
+from aiida_alpot.mtp.ase_formats import read_structures
 from aiida_alpot.mtp.mlip_configurations import read_cfg, write_cfg
 
 Array = np.ndarray
@@ -39,7 +40,8 @@ def read_configurations(
     Parameters
     ----------
     path : path
-        ``.npz`` (ours), ``.cfg`` (MLIP), or any format that ASE reads.
+        ``.npz`` (ours), ``.cfg`` (MLIP), or a format of ASE, see
+        :data:`~aiida_alpot.mtp.ase_formats.FORMATS`.
     species : sequence of str, optional
         Order of the types in a ``.cfg`` file, which may name none.
     allow_empty : bool
@@ -117,14 +119,14 @@ def iterate_structures(path: Path) -> Iterator[Atoms]:
             with warnings.catch_warnings():
                 # readers of ASE warn of what they skip; what matters is checked afterwards
                 warnings.simplefilter("ignore")
-                frames = frames or iter(ase.io.iread(path, index=":"))
+                frames = frames or read_structures(path)
                 atoms = next(frames, None)
         # readers of a hundred formats fail in as many ways on a damaged file
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputFileError(
-                f"Cannot read {path}: {reason}. Give a complete file in a format that ASE reads, "
-                "an MLIP .cfg or a .npz of configurations."
+                f"Cannot read {path}: {reason[:400]}. Give a complete file in a format that ASE "
+                "reads, an MLIP .cfg or a .npz of configurations."
             ) from error
         if atoms is None:
             return
@@ -139,14 +141,37 @@ def configurations_of(structures: list[Atoms], path: Path) -> Configurations:
     ------
     LevelOfTheoryError
         If they name several.
+    InputFileError
+        If labels are not numbers, or of another shape than labels have.
     """
     levels = {str(atoms.info[_LEVEL]) for atoms in structures if _LEVEL in atoms.info}
+    for text in levels:
+        _require_text(text, path)
     if len(levels) > 1:
         raise LevelOfTheoryError(
             f"{path} holds labels of several levels of theory: {' and '.join(sorted(levels))}. "
             "Keep them in separate files."
         )
-    return Configurations.from_atoms(structures, level_of_theory=levels.pop() if levels else "")
+    try:
+        with np.errstate(all="ignore"):
+            configurations = Configurations.from_atoms(
+                structures, level_of_theory=levels.pop() if levels else ""
+            )
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
+        raise InputFileError(
+            f"Cannot read {path}: what it holds beside positions is no label ({error}). Give "
+            "energies, forces, stresses and weights as numbers."
+        ) from error
+    for name in ("identifier", "sampler", "chain"):
+        _require_text("".join(getattr(configurations, name).tolist()), path)
+    return configurations
+
+
+def _require_text(text: str, path: Path) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputFileError(f"{path} holds a name that is no text ({error}).") from error
 
 
 def _adopt_text(atoms: Atoms) -> None:

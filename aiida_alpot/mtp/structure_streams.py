@@ -117,21 +117,15 @@ def _cfg_block(
 
 
 def _stream_npz(path: Path, atoms_per_part: int) -> Iterator[Configurations]:
-    names = {field.name for field in dataclasses.fields(Configurations)}
-    kind, remedy = Configurations.CONTENT, Configurations.REMEDY
-    with ArrayFileReader(path, content=kind, remedy=remedy) as file:
-        found = int(file.read("schema", 1)) if "schema" in file.rows else -1
-        if found != Configurations.SCHEMA or set(file.rows) - {"schema"} != names:
-            raise InputFileError(
-                f"{path} is not a file of {kind} of schema {Configurations.SCHEMA} (found schema "
-                f"{found}): {remedy} with this version of aiida-alpot."
-            )
+    names = set(Configurations.LAYOUT) - {"offsets", *Configurations.TEXTS}
+    with ArrayFileReader(path, Configurations) as file:
         texts = {name: str(file.read(name, 1)) for name in Configurations.TEXTS}
         left = file.rows["offsets"].shape[0] - 1
         begin = file.read("offsets", 1)
         while left > 0:
             ends = file.read("offsets", min(left, _CONFIGURATIONS_PER_PART))
             left -= len(ends)
+            _check_ends(np.concatenate([begin, ends]), file)
             while len(ends):
                 fits = int(np.searchsorted(ends, begin[0] + atoms_per_part, side="right"))
                 offsets = np.concatenate([begin, ends[: max(fits, 1)]])
@@ -140,10 +134,19 @@ def _stream_npz(path: Path, atoms_per_part: int) -> Iterator[Configurations]:
                         name,
                         int(offsets[-1] - offsets[0]) if name in ATOM_ARRAYS else len(offsets) - 1,
                     )
-                    for name in sorted(names - {"offsets", *texts})
+                    for name in sorted(names)
                 }
-                yield Configurations(**(arrays | texts), offsets=offsets - offsets[0])
+                arrays["offsets"] = offsets - offsets[0]
+                file.check(arrays)
+                yield Configurations(**(arrays | texts))
                 begin, ends = offsets[-1:], ends[len(offsets) - 1 :]
+
+
+def _check_ends(offsets: Array, file: ArrayFileReader) -> None:
+    """Refuse offsets that do not grow, or lead beyond the atoms that there are."""
+    n_atoms = file.rows["numbers"].shape[0]
+    if offsets[0] < 0 or (np.diff(offsets) < 0).any() or offsets[-1] > n_atoms:
+        raise file.damaged("offsets do not divide the atoms into configurations")
 
 
 class ConfigurationsWriter(ArrayFileWriter):
