@@ -1,6 +1,8 @@
 # make demo   a campaign from start to finish: profile, daemon, copper with EMT, report.html
 # make test   the whole test suite
 # make lint   ruff, mypy
+# make test-services        PostgreSQL, RabbitMQ, Slurm and sshd started here, 200 jobs and some faults; as root, with apt
+# make test-services-full   all of it, which takes hours; the log and the figures stay in .test-services
 # Everything lies below this folder: .venv, and an AIIDA_PATH of its own for each target.
 
 PYTHON ?= python3
@@ -10,9 +12,10 @@ VENV   := $(CURDIR)/.venv
 BIN    := $(VENV)/bin
 DEMO   := $(CURDIR)/.demo
 TEST   := $(CURDIR)/.test
+SERVICES := $(CURDIR)/.test-services
 RECIPE ?= workflows/01_copper_emt
 
-.PHONY: demo test lint gpaw-recipe docs system clean
+.PHONY: demo test test-services test-services-full lint gpaw-recipe docs system clean
 .DEFAULT_GOAL := demo
 
 # Names what the system lacks and how to get it, before anything else is done.
@@ -42,6 +45,19 @@ test: $(VENV)/installed-tests
 	@mkdir -p $(TEST)
 	AIIDA_PATH=$(TEST) ALPOT_CACHE_DIR=$(TEST)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+# one process: the services, the daemon and the scheduler share the cores with the tests
+RUN_SERVICES = AIIDA_PATH=$(SERVICES) ALPOT_CACHE_DIR=$(SERVICES)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" \
+  ALPOT_FIGURES=$(SERVICES)/figures.json $(BIN)/python -m pytest --durations=20 $(PYTEST_ARGS) tests/services
+
+test-services: $(VENV)/installed-tests
+	@mkdir -p $(SERVICES)
+	ALPOT_TEST_SERVICES=yes $(RUN_SERVICES)
+
+test-services-full: $(VENV)/installed-tests
+	@mkdir -p $(SERVICES)
+	@ALPOT_TEST_SERVICES=all $(RUN_SERVICES) > $(SERVICES)/log.txt 2>&1; status=$$?; \
+	  tail -n 40 $(SERVICES)/log.txt; echo "The whole log stands in $(SERVICES)/log.txt"; exit $$status
+
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\
 	  alpot run workflows/02_aluminium_gpaw/campaign.yaml && alpot report --output report-gpaw.html'
@@ -56,4 +72,4 @@ docs: $(VENV)/installed
 	$(BIN)/python -m sphinx -W -b html docs docs/_build
 
 clean:
-	rm -rf $(VENV) $(DEMO) $(CURDIR)/.demo-gpaw $(TEST) report.html report-gpaw.html
+	rm -rf $(VENV) $(DEMO) $(CURDIR)/.demo-gpaw $(TEST) $(SERVICES) report.html report-gpaw.html

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures on real services. They are collected by ``make test-services`` alone.
+
+All tests of a session share the services, the profile on PostgreSQL and RabbitMQ, and the daemon
+with two workers. A test that breaks something mends it before it ends: the fixture ``mended``
+does, whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import aiida_setup
+from . import daemon as daemons
+from .everything import service_environment, start_services, stop_services
+from .postgres import create_database
+from .rabbitmq import broker_settings
+from .slurm import cancel_jobs, resume_node
+
+WANTED = "ALPOT_TEST_SERVICES"
+"""Variable that asks for these tests: ``yes``, or ``all`` for those that take long too."""
+
+collect_ignore_glob = [] if os.environ.get(WANTED) else ["test_*.py"]
+N_WORKERS = 2
+
+
+def pytest_configure(config):
+    """Let connections go: AiiDA leaves those to PostgreSQL to the garbage collector."""
+    if os.environ.get(WANTED):
+        line = "ignore:.*was deleted while still open:ResourceWarning"
+        config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what takes long, unless all is asked for."""
+    if os.environ.get(WANTED) != "all":
+        items[:] = [item for item in items if "full" not in item.keywords]
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Path]:
+    """The folder of the services, all of which run; what they leave is taken away at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="alpot-services-"))
+    folder.chmod(0o755)  # PostgreSQL and RabbitMQ are other users
+    before = dict(os.environ)
+    try:
+        start_services(folder)
+        os.environ.update(service_environment(folder))
+        yield folder
+    finally:
+        stop_services(folder)
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def production_profile(services, aiida_config, aiida_profile_factory, tmp_path_factory):
+    """A loaded profile on PostgreSQL and RabbitMQ."""
+    files = tmp_path_factory.mktemp("repository")
+    storage = {**create_database(services, "production"), "repository_uri": f"file://{files}"}
+    with aiida_profile_factory(
+        aiida_config,
+        name="production",
+        storage_backend="core.psql_dos",
+        storage_config=storage,
+        broker_backend="core.rabbitmq",
+        broker_config=broker_settings(services),
+    ) as profile:
+        profile.set_option("runner.poll.interval", 1)
+        profile.set_option("logging.aiida_loglevel", "REPORT")
+        profile.set_option("daemon.timeout", 60)  # seconds, for machines that are busy
+        profile.set_option("warnings.rabbitmq_version", False)  # its timeout is raised, as asked
+        aiida_config.store()
+        yield profile
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aiida_profile(production_profile):
+    """The profile of all tests here, in place of the one on SQLite."""
+    return production_profile
+
+
+@pytest.fixture(scope="session")
+def daemon(production_profile, services):
+    """The client of a running daemon with two workers, in the environment of the services."""
+    client = daemons.start_daemon(N_WORKERS)
+    yield client
+    daemons.stop_daemon()
+
+
+@pytest.fixture(scope="session")
+def slurm_computer(production_profile, tmp_path_factory):
+    """The computer ``slurm``: this machine's cluster, reached by core.local."""
+    return aiida_setup.make_slurm_computer("slurm", tmp_path_factory.mktemp("slurm"))
+
+
+@pytest.fixture(scope="session")
+def ssh_slurm_computer(production_profile, tmp_path_factory):
+    """The computer ``slurm-ssh``: the same cluster, reached by core.ssh_async."""
+    scratch = tmp_path_factory.mktemp("slurm_ssh")
+    return aiida_setup.make_slurm_computer("slurm-ssh", scratch, over_ssh=True)
+
+
+@pytest.fixture(scope="session")
+def slurm_code(slurm_computer):
+    """The code alpot@slurm."""
+    return aiida_setup.make_alpot_code(slurm_computer)
+
+
+@pytest.fixture(scope="session")
+def ssh_slurm_code(ssh_slurm_computer):
+    """The code alpot@slurm-ssh."""
+    return aiida_setup.make_alpot_code(ssh_slurm_computer)
+
+
+@pytest.fixture(scope="session")
+def slurm_python(slurm_computer):
+    """The code python@slurm, which labels and starts faster than alpot."""
+    return aiida_setup.make_python_code(slurm_computer)
+
+
+@pytest.fixture
+def mended(services, daemon):
+    """The folder of the services; whatever a test broke runs again after it."""
+    yield services
+    start_services(services)
+    aiida_setup.reconnect()
+    resume_node(services)
+    cancel_jobs(services)
+    if len(daemons.worker_numbers()) < N_WORKERS:
+        daemons.kill_daemon()
+        daemons.start_daemon(N_WORKERS)
