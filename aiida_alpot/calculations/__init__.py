@@ -6,6 +6,7 @@ from aiida_alpot.calculations.evaluate import EvaluateCalculation
 from aiida_alpot.calculations.fit import FitCalculation
 from aiida_alpot.calculations.label import LabelCalculation
 from aiida_alpot.calculations.properties import PropertiesCalculation
+from aiida_alpot.calculations.relax import RelaxCalculation
 from aiida_alpot.calculations.sample import SampleCalculation
 from aiida_alpot.calculations.select import SelectCalculation
 
@@ -15,6 +16,7 @@ __all__ = [
     "FitCalculation",
     "LabelCalculation",
     "PropertiesCalculation",
+    "RelaxCalculation",
     "SampleCalculation",
     "SelectCalculation",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,8 +114,12 @@ def calculator_request(
     settings: dict[str, Any],
     potential: ContentFileData | None,
     active_set: ContentFileData | None,
+    committee: Mapping[str, ContentFileData] | None = None,
 ) -> dict[str, Any]:
-    """Return the calculator of a job: its potential, else what the settings name."""
+    """Return the calculator of a job: its potential, else what the settings name.
+
+    What grades goes with the potential: its active set or the members of a committee.
+    """
     if potential is None:
         calculator: dict[str, Any] = settings.pop("calculator")
         return calculator
@@ -122,6 +127,8 @@ def calculator_request(
     calculator = {"potential": files.add(potential, "potential")}
     if active_set is not None:
         calculator["active_set"] = files.add(active_set, "active_set")
+    if committee:
+        calculator["committee"] = files.add_each(committee, "committee")
     return calculator
 
 

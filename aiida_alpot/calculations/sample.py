@@ -40,6 +40,13 @@ class SampleCalculation(AlpotCalculation):
             help="Absent where the settings name a calculator of ASE.",
         )
         spec.input("active_set", valid_type=ActiveSetData, required=False, help="For the grades.")
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            help="Potentials whose disagreement grades, in place of an active set.",
+        )
         spec.inputs.validator = _validate_inputs
 
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +56,11 @@ class SampleCalculation(AlpotCalculation):
         return {
             "starts": files.write(starts, "starts"),
             "calculator": calculator_request(
-                files, settings, self.inputs.get("potential"), self.inputs.get("active_set")
+                files,
+                settings,
+                self.inputs.get("potential"),
+                self.inputs.get("active_set"),
+                self.inputs.get("committee"),
             ),
         }
 
@@ -78,6 +89,8 @@ def _validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
         return None
     if "potential" not in inputs and "calculator" not in settings.get_dict():
         return "give a `potential`, or a `calculator` of ASE in `settings`"
+    if "active_set" in inputs and inputs.get("committee"):
+        return "give an `active_set` or a `committee`; one of them grades"
     try:
         starts_named(
             inputs["structures"].get_configurations(), settings.get_dict().get("chains", [])

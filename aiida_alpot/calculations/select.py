@@ -14,7 +14,7 @@ from aiida_alpot.data.content_file import ContentFileData
 
 
 class SelectCalculation(AlpotCalculation):
-    """``alpot select``: MAXVOL over training and candidates, after the gate."""
+    """``alpot select``: MAXVOL over training and candidates, or a committee, after the gate."""
 
     VERB: ClassVar[str] = "select"
     OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {
@@ -31,6 +31,13 @@ class SelectCalculation(AlpotCalculation):
             valid_type=PotentialData,
             required=False,
             help="Absent before the first fit; the settings name species, level and cutoff then.",
+        )
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            help="Potentials; what they disagree about most is selected, in place of MAXVOL.",
         )
         spec.input_namespace(
             "training",
@@ -50,6 +57,7 @@ class SelectCalculation(AlpotCalculation):
         """Ship the potential and both sets."""
         return {
             "potential": files.add_optional(self.inputs.get("potential"), "potential"),
+            "committee": files.add_each(self.inputs.get("committee", {}), "committee"),
             "training": files.add_each(self.inputs.get("training", {}), "training"),
             "candidates": files.add_each(self.inputs.candidates, "candidates"),
         }

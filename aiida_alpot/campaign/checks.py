@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from aiida_alpot.campaign import calculators
+from aiida_alpot.campaign.fit_checks import check_fit, check_grades
 from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
 from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, StructureItem, ZblSection
@@ -37,8 +38,8 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_items,
         _check_start,
         _check_samplers,
-        _check_thresholds,
-        _check_fit,
+        check_grades,
+        check_fit,
         _check_budget,
         _check_gate,
         _check_label,
@@ -183,54 +184,6 @@ def _check_samplers(campaign: CampaignFile, source: str) -> None:
         attempt(partial(make_sampler, sampler.kind, settings), source, place)
 
 
-def _check_thresholds(campaign: CampaignFile, source: str) -> None:
-    grades = campaign.grades
-    if grades.gamma_entry > grades.gamma_select:
-        raise wrong_value(
-            source,
-            ("grades", "gamma_entry"),
-            grades.gamma_entry,
-            f"numbers from 1 to grades.gamma_select, which is {grades.gamma_select:g}",
-        )
-    if grades.gamma_select >= grades.gamma_break:
-        raise wrong_value(
-            source,
-            ("grades", "gamma_select"),
-            grades.gamma_select,
-            f"numbers from 1 and below grades.gamma_break, which is {grades.gamma_break:g}",
-        )
-
-
-def _check_fit(campaign: CampaignFile, source: str) -> None:
-    energies = campaign.fit.atomic_energies
-    if isinstance(energies, Mapping) and set(energies) != set(campaign.species):
-        raise wrong_value(
-            source,
-            ("fit", "atomic_energies"),
-            energies,
-            f"an energy for each of {', '.join(campaign.species)}",
-        )
-    weighting = campaign.fit.weighting
-    if weighting is None:
-        return
-    window, decay, limit = (
-        weighting.energy_window,
-        weighting.energy_decay,
-        weighting.energy_limit,
-    )
-    if (window is None) != (decay is None):
-        missing, given = ("energy_decay", "energy_window")[:: 1 if decay is None else -1]
-        allowed = f"a number in eV/atom beside {given}"
-        raise missing_key(source, ("fit", "weighting", missing), allowed)
-    if window is not None and limit is not None and limit < window:
-        raise wrong_value(
-            source,
-            ("fit", "weighting", "energy_limit"),
-            limit,
-            f"numbers from energy_window, {window}",
-        )
-
-
 def _check_budget(campaign: CampaignFile, source: str) -> None:
     budget = campaign.budget
     if budget.labels_per_turn > budget.labels:
@@ -240,7 +193,7 @@ def _check_budget(campaign: CampaignFile, source: str) -> None:
             budget.labels_per_turn,
             f"numbers from 1 to budget.labels, which is {budget.labels}",
         )
-    if campaign.grades.mode == "configuration":
+    if campaign.grades.mode == "configuration" and campaign.grades.grader == "extrapolation":
         _check_rank(campaign, source)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.calculator_files import settings_in_job
-from aiida_alpot.campaign.calculators import needs_code
+from aiida_alpot.campaign.calculators import runs_beside_potential, workchain_of
+from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
 from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry
@@ -36,7 +37,7 @@ def workchain_settings(campaign: Campaign) -> dict[str, Any]:
         "potential": content.potential.model_dump(),
         "explore": list(samplers.values()),
         "exploration": _exploration(campaign, samplers),
-        "grades": content.grades.model_dump(),
+        "grades": _grades(campaign),
         "gate": dict(content.gate),
         "label": _label(campaign),
         "fit": {**content.fit.model_dump(exclude={"relative_force_eps"}), "weights": weights},
@@ -96,6 +97,20 @@ def _exploration(campaign: Campaign, samplers: dict[str, dict[str, Any]]) -> dic
 
 def _label(campaign: Campaign) -> dict[str, Any]:
     label = campaign.content.label
+def _grades(campaign: Campaign) -> dict[str, Any]:
+    """Return the thresholds under one name each, whoever grades."""
+    grades = campaign.content.grades
+    entry, select, largest = (getattr(grades, name) for name in THRESHOLDS[grades.grader])
+    return {
+        "grader": grades.grader,
+        "gamma_entry": entry,
+        "gamma_select": select,
+        "gamma_break": largest,
+        "mode": grades.mode,
+        "method": grades.method,
+    }
+
+
     return {
         "workchain": "gpaw" if label.calculator == "GPAW" else "ase",
         "calculator": {"name": label.calculator, "settings": settings_in_job(label.settings)},

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.settings import code_labels, workchain_options
 from aiida_alpot.errors import ServiceError
@@ -86,10 +87,15 @@ def _sampler_lines(campaign: Campaign) -> list[str]:
         chains = [name for start in entry.starts for name in campaign.starts[start]]
         told = describe(entry.kind, settings_of(entry))
         lines.append(f"{entry.name}: {told}; from {', '.join(chains)}")
+    entry, select, largest = (getattr(grades, name) for name in THRESHOLDS[grades.grader])
+    if grades.grader == "committee":
+        members = campaign.as_settings()["fit"]["committee"]["members"]
+        above, unit, how = "force deviation", " eV/A", f"committee of {members}"
+    else:
+        above, unit, how = "grade", "", f"{grades.mode} mode, {grades.method}"
     lines.append(
-        f"a turn extrapolates above grade {grades.gamma_select:g} and then selects among frames "
-        f"above {grades.gamma_entry:g}; a chain stops at {grades.gamma_break:g} "
-        f"({grades.mode} mode, {grades.method})"
+        f"a turn extrapolates above {above} {select:g}{unit} and then selects among frames "
+        f"above {entry:g}; a chain stops at {largest:g} ({how})"
     )
     return lines
 

@@ -4,8 +4,12 @@
 Members differ in what they are trained on (a bootstrap sample: as many configurations as there are,
 drawn with replacement, which is the same as whole numbers for weights) and in where their search
 starts (random radial functions). Neighbour lists, by far the largest part of a training set in
-memory, are made once and shared. Each member depends on the seed and its own number alone, so that
-a larger committee contains the smaller one.
+memory, are made once and shared. Each member depends on the seed, its own number and those before
+it alone, so that a larger committee contains the smaller one.
+
+Of few configurations a sample may be the whole set, or that of another member. Members that are the
+same would agree about everything, and a campaign that they drive would end at once, so such a
+sample is drawn again.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from aiida_alpot.fitting.restraints import Restraints
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
+MOST_DRAWS = 100
 _STREAM = 0x636F6D  # members do not share random numbers with the starts of a single fit
 
 
@@ -99,14 +104,37 @@ def committee_members(
         Of their random numbers.
     restraints : Restraints, optional
         Parameters that no member changes.
+
+    Raises
+    ------
+    SettingError
+        If there are too few configurations for samples that differ, and nothing else does.
     """
+    taken = {(training.weight > 0.0).astype(np.int64).tobytes()}
     for number in range(settings.members):
         rng = np.random.default_rng([seed, _STREAM, number])
         weight = training.weight
         if settings.bootstrap:
-            weight = weight * bootstrap_counts(training.weight > 0.0, rng)
+            counts = _sample_of_its_own(training.weight > 0.0, taken, rng)
+            if counts.tobytes() in taken and not settings.random_starts:
+                raise SettingError(
+                    f"{np.count_nonzero(training.weight)} configurations are too few for "
+                    f"{settings.members} bootstrap samples that differ; give the committee random "
+                    "starts, or fewer members."
+                )
+            taken.add(counts.tobytes())
+            weight = weight * counts
         point = restart(initial, restraints, rng) if settings.random_starts else initial
         yield Member(weight, point)
+
+
+def _sample_of_its_own(drawn: Array, taken: set[bytes], rng: np.random.Generator) -> Array:
+    """Return a bootstrap sample that is not taken yet, if one is found."""
+    for _ in range(MOST_DRAWS):
+        counts = bootstrap_counts(drawn, rng)
+        if counts.tobytes() not in taken:
+            break
+    return counts
 
 
 def bootstrap_counts(drawn: Array, rng: np.random.Generator) -> Array:

@@ -18,8 +18,11 @@ from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.learn import LearnWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
+    committee_of,
     define_campaign_inputs,
+    define_committee_output,
     define_loop_exit_codes,
+    hand_out_committee,
     increment_name,
 )
 from aiida_alpot.workflows.records import close_books, write_turn_record
@@ -60,6 +63,7 @@ class CampaignWorkChain(WorkChain):
         for name, kind in (("initial_potential", PotentialData), ("potential", PotentialData)):
             spec.output(name, valid_type=kind, required=False)
         spec.output("active_set", valid_type=ActiveSetData, required=False)
+        define_committee_output(spec)
         for name in ("training", "test"):
             spec.output_namespace(name, valid_type=ConfigurationsData, dynamic=True)
         for name in ("ledger", "turns", "summary", "validation", "initial_validation"):
@@ -193,6 +197,7 @@ class CampaignWorkChain(WorkChain):
         builder = self._child_builder(LearnWorkChain)
         builder.potential = self.ctx.first.outputs.potential
         builder.active_set = self.ctx.first.outputs.active_set
+        builder.committee = committee_of(self.ctx.first.outputs)
         builder.labels_used = orm.Int(self._labels_used())
         builder.metadata = {"label": "learn", "call_link_label": "learn"}
         self.to_context(learning=self.submit(builder))
@@ -242,6 +247,7 @@ class CampaignWorkChain(WorkChain):
         self.out("initial_potential", self.ctx.first.outputs.potential)
         for name in ("potential", "active_set"):
             self.out(name, self.ctx.learning.outputs[name])
+        hand_out_committee(self, self.ctx.learning.outputs)
         status, message = self.ctx.exit_code or (0, "converged")
         self._hand_out_books(message)
         return ExitCode(status, message) if status else None

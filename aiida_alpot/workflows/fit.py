@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -13,6 +14,7 @@ from aiida_alpot.data import ActiveSetData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
+from aiida_alpot.workflows.ports import define_committee_output, hand_out_committee
 from aiida_alpot.workflows.settings import (
     FitSettings,
     GradeSettings,
@@ -21,6 +23,8 @@ from aiida_alpot.workflows.settings import (
     derive_seed,
     read_section,
 )
+
+_ZERO_AT_START = {"species", "moments", "linear"}
 
 
 class FitWorkChain(WorkChain):
@@ -39,6 +43,7 @@ class FitWorkChain(WorkChain):
         )
         spec.output("potential", valid_type=PotentialData)
         spec.output("active_set", valid_type=ActiveSetData)
+        define_committee_output(spec)
         spec.output("result", valid_type=orm.Dict)
         spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
         spec.exit_code(302, "ERROR_NO_POTENTIAL", message="no potential: {message}")
@@ -58,18 +63,19 @@ class FitWorkChain(WorkChain):
         return not self.ctx.is_fitted
 
     def fit(self) -> None:
-        """Fit; the second attempt starts from scratch."""
+        """Fit; the second attempt starts from scratch unless values are to be kept."""
         self.ctx.attempt += 1
         turn, attempt = self.inputs.turn.value, self.ctx.attempt
         builder = FitCalculation.get_builder()
         builder.code = self.inputs.code
         builder.training = self.inputs.training
         builder.test = self.inputs.get("test", {})
-        if "initial" in self.inputs and attempt == 1:
+        settings = self.inputs.settings.get_dict()
+        request = fit_request(settings, turn=turn)
+        if "initial" in self.inputs and (attempt == 1 or keeps_values(request)):
             builder.initial = self.inputs.initial
-        request = fit_request(self.inputs.settings.get_dict(), turn=turn)
-        if "initial" not in builder:  # there is nothing to pull to
-            request["pull"] = None
+        else:
+            request = from_scratch(request)
         builder.settings = orm.Dict(request)
         builder.metadata = {
             "label": f"turn {turn} / fit",
@@ -85,7 +91,9 @@ class FitWorkChain(WorkChain):
         if job.is_finished_ok:
             return None
         self.report(f"FitCalculation<{job.pk}> ended with {describe_end(job)}")
-        if self.ctx.attempt > 1 or not ("initial" in self.inputs or is_fault_of_the_job(job)):
+        starts_otherwise = "initial" in self.inputs and "initial" in job.inputs
+        starts_otherwise &= not keeps_values(job.inputs.settings.get_dict())
+        if self.ctx.attempt > 1 or not (starts_otherwise or is_fault_of_the_job(job)):
             return self.exit_codes.ERROR_NO_POTENTIAL.format(message=describe_end(job))
         return None
 
@@ -93,6 +101,7 @@ class FitWorkChain(WorkChain):
         """Hand out the potential, its active set and how the fit went."""
         for name in ("potential", "active_set", "result"):
             self.out(name, self.ctx.job.outputs[name])
+        hand_out_committee(self, self.ctx.job.outputs)
 
 
 def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
@@ -116,13 +125,50 @@ def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:
         "weighting": fit.weighting,
         "atomic_energies": fit.atomic_energies,
         "robust": fit.robust,
-        "pull": None if fit.pull is None else {"strength": fit.pull},
+        "frozen": list(fit.frozen),
+        "train_only": _listed(fit.train_only),
+        "pull": _pull(fit),
+        "committee": fit.committee,
         "widen_interval": fit.widen_interval,
         # later turns go on from a potential that is trained
         "n_starts": fit.n_starts if turn == 0 else 1,
         "max_iterations": fit.max_iterations,
         "tolerance": fit.tolerance,
+        "method": fit.method,
         "seed": derive_seed(settings["seed"], turn, "fit"),
         "threads": read_section(settings, ThreadSettings).fit,
         "active_set": {"mode": grades.mode, "method": grades.method},
     }
+
+
+def keeps_values(request: Mapping[str, Any]) -> bool:
+    """Return whether a fit must go on from its potential, some of whose values it keeps."""
+    return bool(request["frozen"]) or request["train_only"] is not None
+
+
+def from_scratch(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request without what needs a potential to go on from.
+
+    An untrained potential has no values to keep or to be pulled to, but for the constants of free
+    atoms whose energies are known, and for zero.
+    """
+    pull, has_constants = request["pull"], request["atomic_energies"] is not None
+    constants = {"species", *request["species"]} if has_constants else set()
+    is_ridge = pull is not None and set(pull.get("blocks") or ("radial",)) <= _ZERO_AT_START
+    return {
+        **request,
+        "frozen": [block for block in request["frozen"] if block in constants],
+        "train_only": None,
+        "pull": pull if is_ridge else None,
+    }
+
+
+def _pull(fit: FitSettings) -> dict[str, Any] | None:
+    if fit.pull is None:
+        return None
+    blocks = {} if fit.pull_blocks is None else {"blocks": list(fit.pull_blocks)}
+    return {"strength": fit.pull, **blocks}
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)

@@ -9,8 +9,12 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.fan_out import describe_failure
 from aiida_alpot.workflows.ports import (
+    committee_of,
     define_campaign_inputs,
+    define_committee_input,
+    define_committee_output,
     define_loop_exit_codes,
+    hand_out_committee,
     held_out_name,
 )
 from aiida_alpot.workflows.settings import BudgetSettings, read_section
@@ -30,6 +34,7 @@ class LearnWorkChain(WorkChain):
         define_campaign_inputs(spec)
         spec.input("potential", valid_type=PotentialData)
         spec.input("active_set", valid_type=ActiveSetData)
+        define_committee_input(spec)
         spec.input_namespace("training", valid_type=ConfigurationsData, dynamic=True)
         spec.input("labels_used", valid_type=orm.Int, help="Labels spent before the loop.")
         spec.outline(
@@ -37,6 +42,7 @@ class LearnWorkChain(WorkChain):
         )
         spec.output("potential", valid_type=PotentialData)
         spec.output("active_set", valid_type=ActiveSetData)
+        define_committee_output(spec)
         for name, kind in (
             ("training", ConfigurationsData),
             ("test", ConfigurationsData),
@@ -53,6 +59,7 @@ class LearnWorkChain(WorkChain):
         self.ctx.verdict = None
         self.ctx.potential = self.inputs.potential
         self.ctx.active_set = self.inputs.active_set
+        self.ctx.committee = committee_of(self.inputs)
         self.ctx.training = dict(self.inputs.training)
         self.ctx.test = dict(self.inputs.get("test", {}))
         self.ctx.ledgers = {}
@@ -73,6 +80,7 @@ class LearnWorkChain(WorkChain):
         builder.labels_left = orm.Int(self.budget().labels - self.ctx.labels_used)
         builder.potential = self.ctx.potential
         builder.active_set = self.ctx.active_set
+        builder.committee = dict(self.ctx.committee)
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
         builder.metadata = {
@@ -103,6 +111,7 @@ class LearnWorkChain(WorkChain):
         if child.is_finished_ok:
             self.ctx.potential = outputs.potential
             self.ctx.active_set = outputs.active_set
+            self.ctx.committee = committee_of(outputs)
         self.ctx.verdict = self._verdict(child, had_labels=spent_before < self.budget().labels)
         self.report(f"turn {turn}: {self.ctx.verdict or 'goes on'}, {self.ctx.labels_used} labels")
 
@@ -132,6 +141,7 @@ class LearnWorkChain(WorkChain):
         """Hand out everything, then say how the loop ended."""
         self.out("potential", self.ctx.potential)
         self.out("active_set", self.ctx.active_set)
+        hand_out_committee(self, self.ctx)
         for name in ("training", "test", "ledgers", "records"):
             for key in sorted(self.ctx[name]):
                 self.out(f"{name}.{key}", self.ctx[name][key])

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessSpec
+from aiida.engine import ProcessSpec, WorkChain
 
-from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.data import ConfigurationsData, PotentialData
 
 
 def define_campaign_inputs(spec: ProcessSpec) -> None:
@@ -41,6 +41,39 @@ def define_job_inputs(spec: ProcessSpec) -> None:
         required=False,
         help="Files that the settings of a calculator name.",
     )
+
+
+def define_committee_input(spec: ProcessSpec) -> None:
+    """Give a WorkChain the members of a committee as inputs."""
+    spec.input_namespace(
+        "committee",
+        valid_type=PotentialData,
+        dynamic=True,
+        required=False,
+        help="Members of the committee of the potential.",
+    )
+
+
+def define_committee_output(spec: ProcessSpec) -> None:
+    """Give a WorkChain the members of a committee as outputs."""
+    spec.output_namespace(
+        "committee",
+        valid_type=PotentialData,
+        dynamic=True,
+        required=False,
+        help="Members of the committee of the potential, where one is asked for.",
+    )
+
+
+def committee_of(source: Any) -> dict[str, PotentialData]:
+    """Return the members of the committee among inputs or outputs, none if there is none."""
+    return dict(source["committee"].items()) if "committee" in source else {}
+
+
+def hand_out_committee(process: WorkChain, source: Any) -> None:
+    """Hand on the members of the committee among inputs or outputs of a process."""
+    for name, member in sorted(committee_of(source).items()):
+        process.out(f"committee.{name}", member)
 
 
 def define_turn_exit_codes(spec: ProcessSpec) -> None:

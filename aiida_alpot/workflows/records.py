@@ -69,6 +69,9 @@ def turn_record(
         "fit": {
             **{key: fit.get(key) for key in ("loss", "n_iterations", "converged", "message")},
             "warnings": fit.get("warnings", []),
+            "force_deviation_eV_per_A": (fit.get("committee") or {}).get(
+                "force_deviation_eV_per_A"
+            ),
         },
         "seconds": {stage: _seconds(stage, parts, entries) for stage in STAGES},
         "labels_used": len(entries),

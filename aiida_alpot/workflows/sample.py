@@ -14,8 +14,9 @@ from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
-from aiida_alpot.workflows.ports import define_job_inputs
+from aiida_alpot.workflows.ports import committee_of, define_committee_input, define_job_inputs
 from aiida_alpot.workflows.settings import (
+    COMMITTEE,
     ExplorationSettings,
     GradeSettings,
     SamplerSettings,
@@ -24,6 +25,7 @@ from aiida_alpot.workflows.settings import (
     link_name,
     read_samplers,
     read_section,
+    require_committee,
 )
 
 
@@ -41,6 +43,7 @@ class SampleWorkChain(FanOutWorkChain):
         spec.input("structures", valid_type=ConfigurationsData, help="Named starts.")
         spec.input("potential", valid_type=PotentialData, required=False)
         spec.input("active_set", valid_type=ActiveSetData, required=False)
+        define_committee_input(spec)
         spec.input("code", valid_type=orm.AbstractCode)
         define_job_inputs(spec)
         spec.outline(cls.plan_samples, cls.fan_out(), cls.gather)
@@ -62,6 +65,8 @@ class SampleWorkChain(FanOutWorkChain):
         settings = self.inputs.settings.get_dict()
         try:
             samplers = read_samplers(settings, exploration=self.explores_first())
+            if not self.explores_first():
+                require_committee(settings, self.inputs)
         except SettingError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
         jobs = {}
@@ -94,7 +99,9 @@ class SampleWorkChain(FanOutWorkChain):
             request["calculator"] = read_section(settings, ExplorationSettings).calculator
         else:
             builder.potential = self.inputs.potential
-            if "active_set" in self.inputs:
+            if read_section(settings, GradeSettings).grader == COMMITTEE:
+                builder.committee = committee_of(self.inputs)
+            elif "active_set" in self.inputs:
                 builder.active_set = self.inputs.active_set
         builder.settings = orm.Dict({**request, "chains": job["chains"]})
         builder.metadata = {

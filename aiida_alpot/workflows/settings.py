@@ -16,6 +16,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.requests import Request, parse_request
 
 SCHEMA = 1
+COMMITTEE = "committee"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,18 @@ class ExplorationSettings(Request):
 
 @dataclass(frozen=True)
 class GradeSettings(Request):
-    """Thresholds of the extrapolation grade and how it is taken."""
+    """Who grades, the thresholds of its grade, and how an active set is chosen.
+
+    Thresholds have no unit where the active set grades; of a committee they are standard deviations
+    of the force on an atom, eV/A.
+    """
 
     gamma_entry: float
     gamma_select: float
     gamma_break: float
     mode: Literal["neighborhood", "configuration"]
     method: Literal["projected", "parity"]
+    grader: Literal["extrapolation", "committee"] = "extrapolation"
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,11 @@ class FitSettings(Request):
     widen_interval: bool = False
     n_starts: int = 1
 
+    pull_blocks: tuple[str, ...] | None = None
+    frozen: tuple[str, ...] = ()
+    train_only: tuple[str, ...] | None = None
+    committee: dict[str, int | bool] | None = None
+    method: str | None = None
 
 @dataclass(frozen=True)
 class BudgetSettings(Request):
@@ -200,12 +211,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     read_samplers(settings, exploration=False)
     if settings.get("exploration") is not None:
         read_samplers(settings, exploration=True)
-    grades = read_section(settings, GradeSettings)
-    if not 1 <= grades.gamma_entry <= grades.gamma_select < grades.gamma_break:
-        raise SettingError(
-            f"gamma_entry ({grades.gamma_entry:g}), gamma_select ({grades.gamma_select:g}) and "
-            f"gamma_break ({grades.gamma_break:g}) must be at least 1 and in this order."
-        )
+    _check_grades(settings)
     counts = {
         "budget.labels": read_section(settings, BudgetSettings).labels,
         "budget.labels_per_turn": read_section(settings, BudgetSettings).labels_per_turn,
@@ -223,6 +229,37 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
 def _parse(section: type[SectionType], content: Mapping[str, Any], name: str) -> SectionType:
     try:
         return parse_request(section, content)
+def require_committee(settings: Mapping[str, Any], inputs: Any) -> None:
+    """Raise unless the members of the committee that grades are among the inputs of a process.
+
+    Raises
+    ------
+    SettingError
+        If they are not.
+    """
+    if read_section(settings, GradeSettings).grader == COMMITTEE and COMMITTEE not in inputs:
+        raise SettingError(
+            "The grader is a committee: give its members as inputs `committee`, which a fit with "
+            "'committee' in its settings hands out."
+        )
+
+
+def _check_grades(settings: Mapping[str, Any]) -> None:
+    grades = read_section(settings, GradeSettings)
+    is_committee = grades.grader == COMMITTEE
+    if is_committee and read_section(settings, FitSettings).committee is None:
+        raise SettingError(
+            "The grader is a committee, and the section 'fit' has none; give 'fit' a 'committee'."
+        )
+    is_high_enough = grades.gamma_entry > 0 if is_committee else grades.gamma_entry >= 1
+    if not (is_high_enough and grades.gamma_entry <= grades.gamma_select < grades.gamma_break):
+        lowest = "positive" if is_committee else "at least 1"
+        raise SettingError(
+            f"gamma_entry ({grades.gamma_entry:g}), gamma_select ({grades.gamma_select:g}) and "
+            f"gamma_break ({grades.gamma_break:g}) must be {lowest} and in this order."
+        )
+
+
     except SettingError as error:
         raise SettingError(f"Settings, section '{name}': {error}") from error
 

@@ -22,14 +22,19 @@ from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
+    committee_of,
     define_campaign_inputs,
+    define_committee_input,
+    define_committee_output,
     define_turn_exit_codes,
+    hand_out_committee,
     held_out_name,
     increment_name,
 )
 from aiida_alpot.workflows.records import is_extrapolating, write_turn_record
 from aiida_alpot.workflows.sample import SampleWorkChain
 from aiida_alpot.workflows.settings import (
+    COMMITTEE,
     BudgetSettings,
     ExplorationSettings,
     GradeSettings,
@@ -38,6 +43,7 @@ from aiida_alpot.workflows.settings import (
     check_settings,
     derive_seed,
     read_section,
+    require_committee,
 )
 
 
@@ -53,6 +59,7 @@ class TurnWorkChain(WorkChain):
         spec.input("labels_left", valid_type=orm.Int, help="What is left of the budget.")
         spec.input("potential", valid_type=PotentialData, required=False)
         spec.input("active_set", valid_type=ActiveSetData, required=False)
+        define_committee_input(spec)
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
         )
@@ -68,6 +75,7 @@ class TurnWorkChain(WorkChain):
         )
         spec.output("potential", valid_type=PotentialData, required=False)
         spec.output("active_set", valid_type=ActiveSetData, required=False)
+        define_committee_output(spec)
         spec.output("increment", valid_type=ConfigurationsData, required=False)
         spec.output("held_out", valid_type=ConfigurationsData, required=False)
         spec.output("ledger", valid_type=orm.Dict, required=False)
@@ -79,6 +87,8 @@ class TurnWorkChain(WorkChain):
         """Refuse settings that do not belong to a whole campaign."""
         try:
             check_settings(self.inputs.settings.get_dict())
+            if "potential" in self.inputs:
+                require_committee(self.inputs.settings.get_dict(), self.inputs)
         except SettingError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
         return None
@@ -90,6 +100,7 @@ class TurnWorkChain(WorkChain):
             if name in self.inputs:
                 builder[name] = self.inputs[name]
         builder.files = self.inputs.get("files", {})
+        builder.committee = committee_of(self.inputs)
         builder.code = code_for(self.inputs.codes, "sample")
         builder.metadata = self._metadata("sample")
         self.to_context(samples=self.submit(builder))
@@ -126,6 +137,8 @@ class TurnWorkChain(WorkChain):
         builder.training = self.inputs.get("training", {})
         if "potential" in self.inputs:
             builder.potential = self.inputs.potential
+            if read_section(settings, GradeSettings).grader == COMMITTEE:
+                builder.committee = committee_of(self.inputs)
         builder.settings = orm.Dict(
             select_request(
                 settings,
@@ -227,6 +240,7 @@ class TurnWorkChain(WorkChain):
         for name in ("potential", "active_set"):
             if name in source:
                 self.out(name, source[name])
+        hand_out_committee(self, source)
         if "potential" not in self.outputs:
             return self.exit_codes.ERROR_FIT_FAILED.format(message="exploration selected nothing")
         return None
@@ -245,21 +259,22 @@ def select_request(
     """Return the keys of a select request that are no files.
 
     Before there is a potential the request names its form, so that an untrained one can tell
-    environments apart.
+    environments apart by MAXVOL, also where a committee grades later.
     """
     grades = read_section(settings, GradeSettings)
     budget = read_section(settings, BudgetSettings)
-    request = {
+    request: dict[str, Any] = {
         "mode": grades.mode,
         "method": grades.method,
-        "threshold": grades.gamma_select,
-        "entry": grades.gamma_entry,
         "limit": min(budget.labels_per_turn, labels_left),
         "gate": settings["gate"],
         "test_fraction": settings["test_fraction"],
         "seed": derive_seed(settings["seed"], turn, "select"),
         "threads": read_section(settings, ThreadSettings).fit,
     }
+    if not (is_first and grades.grader == COMMITTEE):  # its thresholds are no grades of MAXVOL
+        request["threshold"] = grades.gamma_select
+        request["entry"] = grades.gamma_entry
     if is_first:
         potential = read_section(settings, PotentialSettings)
         request["species"] = settings["species"]

@@ -32,6 +32,7 @@ SECTIONS = {
     "label.": schema.LabelSection,
     "fit.": schema.FitSection,
     "fit.weights.": schema.WeightsSection,
+    "fit.committee.": schema.CommitteeSection,
     "fit.weighting.": schema.WeightingSection,
     "budget.": schema.BudgetSection,
     "validate[].": schema.PropertyEntry,

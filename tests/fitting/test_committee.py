@@ -52,12 +52,26 @@ def test_members_differ_in_what_is_asked_for(training):
     assert len(parameters) == 4
 
 
-def test_a_member_depends_on_seed_and_number_alone(training):
+def test_a_larger_committee_contains_the_smaller_one(training):
     few, many, other = members(training, 2), members(training, 5), members(training, 2, seed=1)
     for one, same in zip(few, many, strict=False):
         assert np.array_equal(one.weight, same.weight)
         assert np.array_equal(one.initial.parameters, same.initial.parameters)
     assert not np.array_equal(few[0].weight, other[0].weight)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_samples_of_few_configurations_differ_from_each_other_and_from_the_whole(training, seed):
+    few = training.select([0, 3, 4])
+    drawn = [one.weight for one in members(few, seed=seed, random_starts=False)]
+    assert len({tuple(weight) for weight in [*drawn, few.weight]}) == 5
+
+
+def test_samples_that_cannot_differ_need_random_starts(training):
+    with pytest.raises(SettingError, match="1 configurations are too few for 4 bootstrap samples"):
+        members(training.select([0]), random_starts=False)
+    parameters = [one.initial.parameters for one in members(training.select([0]))]
+    assert not np.array_equal(parameters[0], parameters[1])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ stands in :mod:`aiida_alpot.campaign.checks`. Units: Angstrom, eV, Kelvin, femto
 from aiida_alpot.campaign.schema.budget import BudgetSection
 from aiida_alpot.campaign.schema.campaign_file import CampaignFile
 from aiida_alpot.campaign.schema.explore import SamplerEntry
-from aiida_alpot.campaign.schema.fit import FitSection, WeightingSection, WeightsSection
+from aiida_alpot.campaign.schema.fit import (
+    CommitteeSection,
+    FitSection,
+    WeightingSection,
+    WeightsSection,
+)
 from aiida_alpot.campaign.schema.grades import GradesSection
 from aiida_alpot.campaign.schema.keys import OpenSection, Section
 from aiida_alpot.campaign.schema.label import LabelSection
@@ -22,6 +27,7 @@ __all__ = [
     "CRYSTALS",
     "BudgetSection",
     "CampaignFile",
+    "CommitteeSection",
     "FirstCalculator",
     "FitSection",
     "GradesSection",

@@ -34,7 +34,7 @@ class CampaignFile(Section):
     grades: GradesSection = key(
         GradesSection(),
         "What counts as extrapolation.",
-        "gamma_entry, gamma_select, gamma_break, mode, method",
+        "grader, gamma_entry, gamma_select, gamma_break, mode, method, ...",
     )
     label: LabelSection = key(..., "Who labels.", "calculator, settings, code, ...")
     fit: FitSection = key(FitSection(), "How to fit.", "weights, max_iterations, ...")

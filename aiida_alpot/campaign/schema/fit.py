@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from aiida_alpot.campaign.schema.keys import Count, NotNegative, PositiveFloat, Section, Symbol, key
+
+BLOCKS = "a list of radial, species, moments, linear, pairs such as Cu-Au, and species such as Cu"
+Blocks = Annotated[list[str], Field(min_length=1)]
 
 
 class WeightsSection(Section):
@@ -51,6 +56,23 @@ class WeightingSection(Section):
     )
 
 
+class CommitteeSection(Section):
+    """Further potentials, whose disagreement is an uncertainty."""
+
+    members: int = key(5, "Number of further potentials.", "numbers from 2", ge=2)
+    bootstrap: bool = key(
+        True,
+        "Whether each is fitted to a bootstrap sample of the training set.",
+        "true, or false with random_starts",
+    )
+    random_starts: bool = key(
+        True,
+        "Whether each starts from random radial functions in every turn; else from those of the "
+        "potential, which takes fewer steps and gives less disagreement.",
+        "true, or false with bootstrap",
+    )
+
+
 class FitSection(Section):
     """How potentials are fitted."""
 
@@ -83,6 +105,29 @@ class FitSection(Section):
         "of the parameters from its own is multiplied by in the loss.",
         "numbers above 0, or nothing",
     )
+    pull_blocks: Blocks | None = key(
+        None,
+        "Blocks of parameters that are pulled, all if absent. Of species, moments and linear the "
+        "first fit is pulled to zero: a ridge.",
+        BLOCKS + ", or nothing; only together with pull",
+    )
+    frozen: list[str] = key(
+        [],
+        "Blocks of parameters that stay as the first fit has left them; those of free atoms stay "
+        "at their atomic_energies.",
+        BLOCKS,
+    )
+    train_only: Blocks | None = key(
+        None,
+        "Blocks of parameters outside of which all stay as the first fit has left them.",
+        BLOCKS + ", or nothing",
+    )
+    committee: CommitteeSection | None = key(
+        None,
+        "Further potentials fitted with each potential, whose disagreement tells how far its "
+        "forces can be trusted; {} takes the defaults, none if absent.",
+        "members, bootstrap, random_starts, or nothing",
+    )
     widen_interval: bool = key(
         False,
         "Whether the inner end of the radial functions follows shorter distances in later data. "
@@ -94,6 +139,12 @@ class FitSection(Section):
         "Random starts of the first fit, of which the best is taken; later turns go on from the "
         "potential before. In a large training set they are compared on a part of it.",
         "numbers from 1",
+    )
+    method: Literal["projection", "matrix-free"] | None = key(
+        None,
+        "How a fit is searched: with matrices of all parameters, or without, which takes less "
+        "memory and more time; by the memory that is needed if absent.",
+        "projection or matrix-free, or nothing",
     )
     max_iterations: Count = key(200, "Most iterations of one fit.", "numbers from 1")
     tolerance: PositiveFloat = key(

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The section ``grades``: what counts as extrapolation."""
+"""The section ``grades``: who grades, and what counts as extrapolation."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from aiida_alpot.campaign.schema.keys import Section, key
+from aiida_alpot.campaign.schema.keys import PositiveFloat, Section, key
 
 
 class GradesSection(Section):
     """What counts as extrapolation."""
 
+    grader: Literal["extrapolation", "committee"] = key(
+        "extrapolation",
+        "What grades: the extrapolation grade of the active set, or the deviation of forces among "
+        "the members of fit.committee.",
+        "extrapolation, or committee together with fit.committee",
+    )
     gamma_entry: float = key(
         1.1,
         "Frames above this grade are candidates in a turn that extrapolates.",
@@ -26,9 +32,26 @@ class GradesSection(Section):
     gamma_break: float = key(
         10.0, "A chain stops at this grade.", "numbers above gamma_select", gt=1
     )
+    force_deviation_entry: PositiveFloat = key(
+        0.05,
+        "With a committee in place of gamma_entry: frames above it are candidates in a turn that "
+        "extrapolates. Largest standard deviation of the force on an atom, eV/A.",
+        "numbers above 0 to force_deviation_select",
+    )
+    force_deviation_select: PositiveFloat = key(
+        0.1,
+        "With a committee in place of gamma_select: a turn with a frame above it extrapolates, "
+        "eV/A.",
+        "numbers above 0, below force_deviation_break",
+    )
+    force_deviation_break: PositiveFloat = key(
+        0.5,
+        "With a committee in place of gamma_break: a chain stops there, eV/A.",
+        "numbers above force_deviation_select",
+    )
     mode: Literal["neighborhood", "configuration"] = key(
         "neighborhood",
-        "Whether atoms or whole configurations are graded.",
+        "Whether atoms or whole configurations are graded by the active set.",
         "neighborhood or configuration",
     )
     method: Literal["projected", "parity"] = key(

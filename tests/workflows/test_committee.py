@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""A campaign that the disagreement of a committee drives, from the first fit to its outputs."""
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.errors import SettingError
+from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.workflows.fit import fit_request, from_scratch
+from aiida_alpot.workflows.settings import check_settings, require_committee
+from aiida_alpot.workflows.turn import TurnWorkChain, select_request
+
+GRADES = {
+    "grader": "committee",
+    "gamma_entry": 2e-4,
+    "gamma_select": 4e-4,
+    "gamma_break": 50.0,
+    "mode": "neighborhood",
+    "method": "projected",
+}
+
+
+@pytest.fixture(scope="module")
+def committee_settings(campaign_settings):
+    """The small campaign with one sampler and a committee of two that grades."""
+
+    def settings(**changes):
+        content = campaign_settings()
+        content["explore"] = [{**content["explore"][0], "max_frames": 8}]
+        content["explore"][0]["sampler"]["steps"] = 20
+        content["fit"] |= {
+            "committee": {"members": 2, "bootstrap": True, "random_starts": False},
+            "max_iterations": 5,
+        }
+        content["budget"] = {"labels": 12, "labels_per_turn": 3, "turns": 1}
+        return content | {"grades": GRADES} | changes
+
+    return settings
+
+
+@pytest.fixture(scope="module")
+def campaign(campaign_builder, committee_settings, labelled_copper):
+    return run_get_node(campaign_builder(start=labelled_copper, **committee_settings())).node
+
+
+def jobs_of(node, kind):
+    return [
+        one
+        for one in node.called_descendants
+        if isinstance(one, orm.CalcJobNode) and one.process_type.endswith(f"alpot.{kind}")
+    ]
+
+
+def members_of(outputs):
+    return [outputs.committee[name].get_potential() for name in sorted(outputs.committee)]
+
+
+def test_a_committee_drives_a_campaign_to_its_end(campaign):
+    assert campaign.exit_status == 502, campaign.exit_message
+    first, turn = campaign.outputs.turns["turns"]
+    assert turn["extrapolating"]
+    assert turn["largest_grade"] > GRADES["gamma_select"]
+    assert turn["n_labelled"] == 3
+    assert first["fit"]["force_deviation_eV_per_A"]["training"]["largest"] > 0.0
+
+
+def test_the_members_of_the_last_fit_are_outputs_of_the_campaign(campaign):
+    assert sorted(campaign.outputs.committee) == ["potential_000", "potential_001"]
+    fit = campaign.outputs.potential.creator
+    for member in campaign.outputs.committee.values():
+        assert member.creator.uuid == fit.uuid
+
+
+def test_samplers_move_with_the_potential_and_are_graded_by_the_members(campaign):
+    (job,) = jobs_of(campaign, "sample")
+    assert "active_set" not in job.inputs
+    assert job.inputs.potential.uuid == campaign.outputs.initial_potential.uuid
+    fit = campaign.outputs.initial_potential.creator
+    assert {one.creator.uuid for one in job.inputs.committee.values()} == {fit.uuid}
+    frames = job.outputs.candidates.get_configurations()
+    grades = CommitteeGrader(members_of(fit.outputs)).grade(frames).per_configuration
+    np.testing.assert_allclose(frames.grade, grades, rtol=1e-6)
+    assert (frames.grade > GRADES["gamma_entry"]).all()
+
+
+def test_the_frames_of_largest_deviation_are_labelled(campaign):
+    (job,) = jobs_of(campaign, "select")
+    listed = job.outputs.result["candidates"]
+    chosen = [one["grade"] for one in listed if one["verdict"] == "selected"]
+    others = [one["grade"] for one in listed if one["verdict"] == "over_limit"]
+    assert len(chosen) == 3
+    assert min(chosen) >= max(others, default=0.0)
+    labelled = campaign.outputs.training["turn_001"].get_configurations()
+    selected = job.outputs.selected.get_configurations()
+    assert set(labelled.hashes()) == set(selected.hashes())
+    assert selected.grade.tolist() == sorted(selected.grade, reverse=True)
+
+
+def test_a_turn_without_the_members_is_refused_before_it_runs_anything(
+    alpot_code, committee_settings, named_structures, campaign
+):
+    builder = TurnWorkChain.get_builder()
+    builder.settings = orm.Dict(committee_settings())
+    builder.structures = ConfigurationsData.from_configurations(named_structures)
+    builder.codes = {"alpot": alpot_code}
+    builder.turn, builder.labels_left = orm.Int(1), orm.Int(3)
+    builder.potential = campaign.outputs.potential
+    builder.active_set = campaign.outputs.active_set
+    node = run_get_node(builder).node
+    assert node.exit_status == 201
+    assert "committee" in node.exit_message
+    assert not node.called
+
+
+def test_a_grading_committee_must_be_fitted_and_have_thresholds_in_order(committee_settings):
+    check_settings(committee_settings())
+    settings = committee_settings()
+    settings["fit"]["committee"] = None
+    with pytest.raises(SettingError, match="The grader is a committee"):
+        check_settings(settings)
+    for wrong in ({"gamma_entry": 0.0}, {"gamma_select": 60.0}):
+        with pytest.raises(SettingError, match="must be positive and in this order"):
+            check_settings(committee_settings(grades={**GRADES, **wrong}))
+    with pytest.raises(SettingError, match="give its members"):
+        require_committee(committee_settings(), {})
+
+
+def test_the_first_exploration_never_takes_deviations_for_grades(committee_settings):
+    exploration = {"calculator": {"ase": "EMT"}, "explore": [], "labels": 5}
+    settings = committee_settings(exploration=exploration)
+    first = select_request(settings, turn=0, labels_left=9, is_first=True)
+    later = select_request(settings, turn=1, labels_left=9, is_first=False)
+    assert not {"threshold", "entry"} & set(first)
+    assert (later["threshold"], later["entry"]) == (4e-4, 2e-4)
+
+
+def test_a_fit_from_scratch_keeps_nothing_but_the_constants_of_free_atoms(committee_settings):
+    settings = committee_settings()
+    settings["fit"] |= {"frozen": ["radial", "Cu"], "train_only": ["moments"], "pull": 0.1}
+    request = fit_request(settings, turn=1)
+    assert request["frozen"] == ["radial", "Cu"]
+    bare = from_scratch(request)
+    assert (bare["frozen"], bare["train_only"], bare["pull"]) == ([], None, None)
+    settings["fit"] |= {"atomic_energies": {"Cu": -1.0}, "pull_blocks": ["moments"]}
+    ridge = from_scratch(fit_request(settings, turn=0))
+    assert ridge["frozen"] == ["Cu"]
+    assert ridge["pull"] == {"strength": 0.1, "blocks": ["moments"]}
