@@ -95,8 +95,6 @@ def _exploration(campaign: Campaign, samplers: dict[str, dict[str, Any]]) -> dic
     }
 
 
-def _label(campaign: Campaign) -> dict[str, Any]:
-    label = campaign.content.label
 def _grades(campaign: Campaign) -> dict[str, Any]:
     """Return the thresholds under one name each, whoever grades."""
     grades = campaign.content.grades
@@ -111,6 +109,8 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _label(campaign: Campaign) -> dict[str, Any]:
+    label = campaign.content.label
     return {
         "workchain": "gpaw" if label.calculator == "GPAW" else "ase",
         "calculator": {"name": label.calculator, "settings": settings_in_job(label.settings)},

@@ -90,14 +90,14 @@ class FitSettings(Request):
     atomic_energies: dict[str, float] | str | None = None
     robust: float | None = None
     pull: float | None = None
-    widen_interval: bool = False
-    n_starts: int = 1
-
     pull_blocks: tuple[str, ...] | None = None
     frozen: tuple[str, ...] = ()
     train_only: tuple[str, ...] | None = None
     committee: dict[str, int | bool] | None = None
     method: str | None = None
+    widen_interval: bool = False
+    n_starts: int = 1
+
 
 @dataclass(frozen=True)
 class BudgetSettings(Request):
@@ -226,9 +226,6 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
             raise SettingError(f"{key} is {count}; it must be at least 1.")
 
 
-def _parse(section: type[SectionType], content: Mapping[str, Any], name: str) -> SectionType:
-    try:
-        return parse_request(section, content)
 def require_committee(settings: Mapping[str, Any], inputs: Any) -> None:
     """Raise unless the members of the committee that grades are among the inputs of a process.
 
@@ -260,6 +257,9 @@ def _check_grades(settings: Mapping[str, Any]) -> None:
         )
 
 
+def _parse(section: type[SectionType], content: Mapping[str, Any], name: str) -> SectionType:
+    try:
+        return parse_request(section, content)
     except SettingError as error:
         raise SettingError(f"Settings, section '{name}': {error}") from error
 
