@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.calculator_files import settings_in_job
-from aiida_alpot.campaign.calculators import runs_beside_potential, workchain_of
+from aiida_alpot.campaign.calculators import needs_code
 from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
