@@ -96,7 +96,8 @@ def maxvol(
     scale : float
         Length of the fictitious rows of the default start.
     threshold : float
-        Smallest factor on |det A| for which an exchange is made, > 1.
+        Smallest factor on |det A| for which an exchange is made, > 1; larger where the inverse of
+        an ill-conditioned matrix is not known so well.
     block_rows : int, optional
         Process that many candidates at a time, see :func:`maxvol_in_blocks`; all at once by
         default, where each exchange is the best among all candidates, as in MLIP-2.
@@ -202,6 +203,13 @@ class _Submatrix:
         self._swaps_since_refresh += 1
         return leaving
 
+    def smallest_gain(self, threshold: float) -> float:
+        """Return the threshold, or what rounding may feign where the matrix is ill conditioned.
+
+        Without it a row could replace itself for ever, by coefficients 1 + 2e-7 for instance.
+        """
+        return max(threshold, 1.0 + self._attainable)
+
     def needs_refresh(self, place: int) -> bool:
         """Whether the inverse is old or the row just entered shows that it has lost its digits."""
         if self._swaps_since_refresh >= SWAPS_BETWEEN_REFRESHES:
@@ -243,7 +251,7 @@ def _improve_with_block(
     fresh = True
     while len(pool) and len(submatrix.entered) < max_swaps:
         i, place = _largest_entry(coefficients)
-        if not abs(coefficients[i, place]) > threshold:
+        if not abs(coefficients[i, place]) > submatrix.smallest_gain(threshold):
             if fresh:
                 return
             submatrix.refresh()

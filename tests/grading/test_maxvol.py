@@ -57,6 +57,19 @@ def test_no_row_has_a_coefficient_above_the_threshold_in_the_end(seed):
     assert largest_coefficient(rows, result) <= SWAP_THRESHOLD
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("block_rows", [None, 100])
+def test_rows_of_all_sizes_do_not_replace_each_other_for_ever(seed, block_rows):
+    # twelve orders of magnitude between the directions: coefficients are known to 1e-6 only
+    rng = np.random.default_rng(seed)
+    n = 80
+    directions = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    rows = 1e4 * rng.standard_normal((300, n)) * np.logspace(0, -12, n) @ directions
+    result = maxvol(rows, block_rows=block_rows, max_swaps=10 * n)
+    assert result.dominant
+    assert largest_coefficient(rows, result) < 1.0 + 1e-4
+
+
 def test_volume_is_at_least_that_of_random_submatrices():
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((2000, 50))
