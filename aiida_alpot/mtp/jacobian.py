@@ -36,11 +36,6 @@ class SumsElsewhere(Protocol):
     ) -> tuple[float, Array]:
         """Return what the labels add to the loss and to its gradient."""
 
-    def curvature_product(
-        self, potential: MomentTensorPotential, direction: Array, *, threads: int
-    ) -> Array:
-        """Return what the labels add to J^T J v for a direction v."""
-
 
 @dataclass(frozen=True)
 class Environment:
@@ -160,7 +155,7 @@ class JacobianBuffers:
     """
 
     def __init__(self, potential: MomentTensorPotential, environment: Environment) -> None:
-        from aiida_alpot.mtp.kernels.jacobian import make_work_space
+        from aiida_alpot.mtp.kernels.jacobian_arrays import make_work_space
         from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
 
         size = potential.radial_coefficients.shape[-1]
@@ -218,7 +213,8 @@ def block_jacobian(
     buffers : JacobianBuffers, optional
         Where the result is written; memory of its own if absent.
     """
-    from aiida_alpot.mtp.kernels import jacobian as kernels
+    from aiida_alpot.mtp.kernels.jacobian import accumulate_block
+    from aiida_alpot.mtp.kernels.jacobian_arrays import RadialForm, Surroundings, Target
     from aiida_alpot.mtp.kernels.jacobian_tables import jacobian_tables
 
     first, end = block
@@ -231,19 +227,19 @@ def block_jacobian(
     buffers = buffers or JacobianBuffers(potential, environment)
     jacobian = buffers.zeros(layout.n_planes * n_columns * LANES)
     neighbors = environment.neighbors
-    kernels.accumulate_block(
+    accumulate_block(
         tables,
         (first, end),
         with_radial,
         with_forces,
-        kernels.Surroundings(
+        Surroundings(
             environment.offsets,
             neighbors.first,
             neighbors.neighbor,
             neighbors.vectors,
             environment.types,
         ),
-        kernels.RadialForm(
+        RadialForm(
             np.ascontiguousarray(potential.radial_coefficients),
             float(potential.min_distance),
             float(potential.cutoff),
@@ -252,7 +248,7 @@ def block_jacobian(
         ),
         np.ascontiguousarray(potential.moment_coefficients),
         buffers.work,
-        kernels.Target(
+        Target(
             jacobian,
             n_columns,
             atoms.start,
