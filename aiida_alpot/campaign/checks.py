@@ -228,9 +228,10 @@ def _check_gate(campaign: CampaignFile, source: str) -> None:
 
 def _check_label(campaign: CampaignFile, source: str) -> None:
     label = campaign.label
-    check_calculator_entry(
-        label.calculator, label.settings, source, ("label", "calculator"), ("label", "settings")
-    )
+    if label.workchain is None:  # a WorkChain of its own checks the settings of its calculator
+        check_calculator_entry(
+            label.calculator, label.settings, source, ("label", "calculator"), ("label", "settings")
+        )
     first = campaign.start.calculator
     if first is not None:
         place = ("start", "calculator")

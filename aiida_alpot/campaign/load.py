@@ -7,7 +7,7 @@ Everything that can be wrong with a campaign file is found here, before anything
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from ase import Atoms
 from pydantic import ValidationError
 
 from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_job
+from aiida_alpot.campaign.calculators import level_of_label
 from aiida_alpot.campaign.checks import check_campaign, items_of
+from aiida_alpot.campaign.core_radii import with_core_radii
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
@@ -29,7 +31,6 @@ from aiida_alpot.campaign.yaml_file import parse_yaml, read_yaml_text
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
-from aiida_alpot.level_of_theory import level_of_theory
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,24 @@ class Campaign:
     path: Path
     text: str = field(repr=False)
 
+    def at_level(self, level_of_theory: str) -> Campaign:
+        """Return the campaign with its level of theory, and that of labels it brings, settled.
+
+        A campaign file alone does not tell everything, for instance which POTCAR files a family
+        holds in the profile that it is submitted to.
+        """
+        sets = {"training": self.training, **self.test_sets}
+        settled = {
+            name: one.replace(level_of_theory=level_of_theory) if one.labelled.any() else one
+            for name, one in sets.items()
+        }
+        return replace(
+            self,
+            level_of_theory=level_of_theory,
+            training=settled.pop("training"),
+            test_sets=settled,
+        )
+
     def as_settings(self) -> dict[str, Any]:
         """Return the plain JSON that the campaign's WorkChain takes as ``settings``."""
         from aiida_alpot.campaign.settings import workchain_settings
@@ -98,13 +117,15 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     path = Path(path)
     text = read_yaml_text(path)
     content = _validated(parse_yaml(text, source=str(path)), str(path))
+    content = with_core_radii(content, path.parent, str(path))
     check_campaign(content, str(path))
     if machines is None and content.machines is not None:
         machines = path.parent / content.machines
     files = calculator_files(content, path.parent, str(path))
-    level = level_of_theory(
+    level = level_of_label(
         content.label.calculator,
         settings_in_job(content.label.settings),
+        workchain=content.label.workchain,
         folder=files["label"].parent if "label" in files else None,
     )
     builder = _Builder(content, str(path), path.parent, level)

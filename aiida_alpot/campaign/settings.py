@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.calculator_files import settings_in_job
-from aiida_alpot.campaign.calculators import needs_code
+from aiida_alpot.campaign.calculators import runs_beside_potential, workchain_of
 from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
@@ -70,6 +70,8 @@ def code_labels(campaign: Campaign) -> dict[str, str]:
     label = campaign.content.label.code or machines.label.code
     if label not in (None, default):
         codes["label"] = str(label)
+    if campaign.content.label.gamma_code is not None:
+        codes["label_gamma"] = campaign.content.label.gamma_code
     return codes
 
 
@@ -112,13 +114,16 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
 def _label(campaign: Campaign) -> dict[str, Any]:
     label = campaign.content.label
     return {
-        "workchain": "gpaw" if label.calculator == "GPAW" else "ase",
+        "workchain": workchain_of(label.calculator, label.workchain),
         "calculator": {"name": label.calculator, "settings": settings_in_job(label.settings)},
         "level_of_theory": campaign.level_of_theory,
         "batch_size": label.batch_size,
         "max_jobs": campaign.machines.label.max_jobs,
+        "max_submitted": campaign.machines.label.max_submitted,
         "max_attempts": label.max_attempts,
         "min_success": label.min_success,
+        "retry_options": dict(label.retry_options),
+        "sizes": [one.model_dump() for one in campaign.machines.label.sizes],
     }
 
 
@@ -133,8 +138,8 @@ def _validation(campaign: Campaign) -> dict[str, Any] | None:
         if entry.before
     ]
     reference = None
-    if not needs_code(content.label.calculator):
-        label = content.label
+    label = content.label
+    if runs_beside_potential(label.calculator, label.workchain):
         reference = {"ase": label.calculator, "settings": settings_in_job(label.settings)}
     return {
         "properties": properties,

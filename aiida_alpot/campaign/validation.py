@@ -59,7 +59,7 @@ def _check_reference(
     )
 
     calculator = campaign.label.calculator
-    if not calculators.needs_code(calculator):
+    if calculators.runs_beside_potential(calculator, campaign.label.workchain):
         return
     without = [kind for kind in PROPERTIES if not needs_reference(kind)]
     if entry.kind not in without:

@@ -25,12 +25,17 @@ def campaign_builder(campaign: Campaign) -> Any:
     ------
     ServiceError
         If a code that the campaign or its machines file names is not there.
+    SettingError
+        If what labels is not there: its WorkChain, or a POTCAR file of VASP.
     """
     from aiida import orm
     from aiida.plugins import WorkflowFactory
 
     from aiida_alpot.data import ConfigurationsData
+    from aiida_alpot.workflows.label.builder import complete_level
 
+    level = complete_level(campaign.as_settings()["label"], list(campaign.content.species))
+    campaign = campaign.at_level(level)
     builder = WorkflowFactory("alpot.campaign").get_builder()
     builder.settings = orm.Dict(campaign.as_settings())
     builder.options = orm.Dict(workchain_options(campaign))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from aiida_alpot.errors import SettingError
@@ -70,13 +70,16 @@ class GradeSettings(Request):
 class LabelSettings(Request):
     """Who labels, at which level of theory, and in which batches."""
 
-    workchain: Literal["ase", "gpaw"]
+    workchain: str
     calculator: dict[str, Any]
     level_of_theory: str
     batch_size: int = 50
     max_jobs: int = 4
     max_attempts: int = 2
     min_success: float = 0.5
+    max_submitted: int | None = None
+    retry_options: dict[str, Any] = field(default_factory=dict)
+    sizes: tuple[dict, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ SECTIONS = {
     "budget.": schema.BudgetSection,
     "validate[].": schema.PropertyEntry,
     "ROLE.": schema.Role,
+    "ROLE.sizes[].": schema.SizeClass,
 }
 KINDS = {
     f"{kind}.": settings

@@ -18,7 +18,7 @@ from aiida_alpot.campaign.schema.fit import (
 from aiida_alpot.campaign.schema.grades import GradesSection
 from aiida_alpot.campaign.schema.keys import OpenSection, Section
 from aiida_alpot.campaign.schema.label import LabelSection
-from aiida_alpot.campaign.schema.machines import MachinesFile, Role
+from aiida_alpot.campaign.schema.machines import MachinesFile, Role, SizeClass
 from aiida_alpot.campaign.schema.potential import PotentialSection, ZblSection
 from aiida_alpot.campaign.schema.start import CRYSTALS, FirstCalculator, StartSection, StructureItem
 from aiida_alpot.campaign.schema.validation import PropertyEntry
@@ -39,6 +39,7 @@ __all__ = [
     "Role",
     "SamplerEntry",
     "Section",
+    "SizeClass",
     "StartSection",
     "StructureItem",
     "WeightingSection",

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiida_alpot.workflows.label.base import LabelWorkChain
+from aiida_alpot.workflows.label.batch import BatchLabelWorkChain
 
 
-class AseLabelWorkChain(LabelWorkChain):
+class AseLabelWorkChain(BatchLabelWorkChain):
     """Label with a calculator of the allow-list that needs no code of its own."""
 
     @classmethod

@@ -1,34 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""Label configurations: look up what is known, calculate the rest in batches, keep a ledger.
+"""Label configurations: look up what is known, calculate the rest, keep a ledger.
 
-A subclass says which calculators it is for with :meth:`LabelWorkChain.refuse_calculator` and,
-where its jobs are set up differently, overrides :meth:`LabelWorkChain.build_job`. Outputs are
-in eV, eV/A and eV/A^3.
+What every way to label shares: each configuration is looked up before anything is submitted,
+jobs run side by side within limits, what fails is tried again with a change that suits its cause,
+and every configuration ends in the ledger. Two subclasses say what a job is:
+:class:`~aiida_alpot.workflows.label.batch.BatchLabelWorkChain` runs batches of the label job of
+this package, :class:`~aiida_alpot.workflows.label.plugin.PluginLabelWorkChain` one process of any
+AiiDA plugin for each configuration. Labels are in eV, eV/A and eV/A^3.
 """
 
 from __future__ import annotations
 
+import string
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec
+from aiida.engine import ExitCode, ProcessSpec, append_
 
-from aiida_alpot.calculations import LabelCalculation
+from aiida_alpot.campaign.calculators import check_calculator, level_of_label
+from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
-from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end, is_fault_of_the_job
+from aiida_alpot.errors import AlpotError, SettingError
+from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
+from aiida_alpot.workflows.label.recipes import RECIPES, Recipes, merge_changes, next_recipe
+from aiida_alpot.workflows.label.sizes import check_sizes, options_for, plan_batches
+from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_job_inputs
 from aiida_alpot.workflows.settings import LabelSettings, read_section
 
+Job = Mapping[str, Any]
+
 
 class LabelWorkChain(FanOutWorkChain):
-    """Label a set of configurations at one level of theory."""
+    """Label a set of configurations at one level of theory.
+
+    A job is plain JSON: ``indices`` of its configurations, ``changes`` of the recipes so far,
+    the name of the last ``recipe``, and how often each cause was met (``tried``).
+    """
 
     ROLE: ClassVar[str] = "label"
+    RECIPES: ClassVar[Recipes] = RECIPES
+    """What the next attempt does differently, by cause."""
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -56,20 +73,68 @@ class LabelWorkChain(FanOutWorkChain):
             401, "ERROR_TOO_FEW_LABELS", message="{n_labelled} of {n_requested} labels: {message}"
         )
 
+    # --- what a subclass may say
+
     @classmethod
     def refuse_calculator(cls, calculator: Mapping[str, Any]) -> str | None:
         """Return why this WorkChain cannot label with ``calculator``, or None."""
         return None
 
+    @classmethod
+    def check_settings(cls, calculator: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of the calculator with defaults filled in.
+
+        Raises
+        ------
+        SettingError
+            If a setting is unknown or not valid.
+        """
+        return check_calculator(str(calculator.get("name")), calculator.get("settings") or {})
+
+    @classmethod
+    def level_of_theory(cls, calculator: Mapping[str, Any], species: list[str]) -> str | None:
+        """Return the level of theory of labels for these species, None where jobs check it.
+
+        Raises
+        ------
+        AlpotError
+            If it cannot be told, for instance because a pseudopotential is missing.
+        """
+        return None
+
+    @classmethod
+    def work_of(cls, configurations: Configurations, index: int, settings: Job) -> int:
+        """Return atoms x k-points of a configuration, by which resources are chosen."""
+        return int(configurations.n_atoms[index])
+
+    def batch_size(self) -> int:
+        """Return how many configurations share a job at most."""
+        return self.label_settings().batch_size
+
+    @abstractmethod
+    def read_job(self, entry: dict[str, Any], node: orm.ProcessNode) -> dict[int, str]:
+        """Keep what an attempt gave in ``entry``; return the causes of what has no label."""
+
+    # --- the steps
+
     def check_inputs(self) -> ExitCode | None:
         """Refuse settings, and labels of another level of theory, before anything is submitted."""
+        self.node.base.extras.set(MARK, True)
         try:
-            label = read_section(self.inputs.settings.get_dict(), LabelSettings)
-        except SettingError as error:
+            label = self.label_settings()
+            refused = self.refuse_calculator(label.calculator)
+            if refused is not None:
+                raise SettingError(refused)
+            check_sizes(label.sizes)
+            self.check_settings(label.calculator)
+            own = self.level_of_theory(label.calculator, self.species())
+        except AlpotError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
-        refused = self.refuse_calculator(label.calculator)
-        if refused is not None:
-            return self.exit_codes.ERROR_SETTINGS.format(message=refused)
+        if own is not None and own != label.level_of_theory:
+            return self.exit_codes.ERROR_LEVEL_OF_THEORY.format(
+                message=f"the labels asked for are of {label.level_of_theory}, this calculator "
+                f"gives {own}; submit the campaign again, which settles its level"
+            )
         requested = self.inputs.configurations
         if requested.n_configurations == 0:
             return self.exit_codes.ERROR_EMPTY_DATA
@@ -82,63 +147,89 @@ class LabelWorkChain(FanOutWorkChain):
         return None
 
     def look_up_labels(self) -> None:
-        """Find the labels that are there; plan batches for the others, each configuration once."""
+        """Find the labels that are there; plan jobs for the others, each configuration once."""
         label = self.label_settings()
-        hashes = self.inputs.configurations.get_configurations().hashes()
+        configurations = self.requested()
+        hashes = configurations.hashes()
         found = find_labels(hashes, label.level_of_theory)
         self.ctx.found = list(dict.fromkeys(found.values()))
         first_of = {one: index for index, one in reversed(list(enumerate(hashes)))}
         missing = sorted(index for one, index in first_of.items() if one not in found)
         if found:
             self.report(f"found {len(hashes) - len(missing)} of {len(hashes)} labels")
-        batches = [
-            missing[first : first + label.batch_size]
-            for first in range(0, len(missing), label.batch_size)
-        ]
-        jobs = {f"batch_{number:03d}": {"indices": batch} for number, batch in enumerate(batches)}
+        settings = self.check_settings(label.calculator)
+        works = {index: self.work_of(configurations, index, settings) for index in missing}
+        batches = plan_batches(works, label.sizes, self.batch_size())
+        jobs = {
+            f"batch_{number:03d}": {"indices": batch, "changes": {}, "recipe": "", "tried": {}}
+            for number, batch in enumerate(batches)
+        }
         self.plan_jobs(jobs, max_jobs=label.max_jobs)
 
-    def label_settings(self) -> LabelSettings:
-        """Return the section of the settings that this WorkChain reads."""
-        return read_section(self.inputs.settings.get_dict(), LabelSettings)
+    def run_jobs(self) -> None:
+        """Submit the next jobs, as many as may be in flight here and on the computer."""
+        wanted = self.ctx.waiting[: self.ctx.max_jobs]
+        most = self.label_settings().max_submitted
+        room, other = room_for(len(wanted), self.inputs.code.computer, most)
+        self.ctx.n_inspected = len(self.ctx.attempts)
+        if other is not None:
+            self.report(f"{most} label jobs on the computer already, waiting for PK {other}")
+            self.to_context(waited_for=orm.load_node(other))
+            return
+        batch = wanted[:room]
+        self.ctx.waiting = self.ctx.waiting[room:]
+        self.ctx.attempts = self.ctx.attempts + batch
+        for entry in batch:
+            builder = self.build_job(entry["name"], entry["job"], entry["attempt"])
+            self.to_context(nodes=append_(self.submit(builder)))
 
-    def max_attempts(self) -> int:
-        """Return how often a batch is tried at most."""
-        return self.label_settings().max_attempts
+    def inspect_jobs(self) -> None:
+        """Read what the last jobs gave; plan the next attempt at what has no label."""
+        retries = []
+        for entry, node in self.new_attempts():
+            causes = self.read_job(entry, node)
+            entry["causes"] = {str(index): cause for index, cause in causes.items()}
+            if not causes:
+                continue
+            again = self.plan_retries(entry, causes)
+            told = ", ".join(f"'{one['job']['recipe']}'" for one in again)
+            self.report(
+                f"{node.process_label}<{node.pk}> '{entry['name']}' left {len(causes)} without a "
+                f"label ({', '.join(sorted(set(causes.values())))}), {describe_end(node)}"
+                + (f"; trying again: {told}" if again else "")
+            )
+            retries += again
+        self.ctx.waiting = retries + self.ctx.waiting
 
-    def build_job(self, name: str, job: Mapping[str, Any], attempt: int) -> ProcessBuilder:
-        """Return the inputs of the job that labels one batch."""
-        label = self.label_settings()
-        builder: ProcessBuilder = LabelCalculation.get_builder()
-        builder.code = self.inputs.code
-        builder.configurations = self.inputs.configurations
-        builder.files = self.inputs.get("files", {})
-        builder.settings = orm.Dict(
-            {
-                "calculator": label.calculator,
-                "level_of_theory": label.level_of_theory,
-                "indices": job["indices"],
+    def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
+        """Return the next attempts at configurations that have no label, by their causes."""
+        if entry["attempt"] >= self.max_attempts():
+            return []
+        jobs: list[dict[str, Any]] = []
+        for cause in sorted(set(causes.values())):
+            tried = dict(entry["job"]["tried"])
+            recipe = next_recipe(self.RECIPES, cause, tried.get(cause, 0))
+            if recipe is None:
+                continue
+            indices = [index for index, one in causes.items() if one == cause]
+            halved = recipe.changes.get("batch") == "halved" and len(indices) > 1
+            middle = (len(indices) + 1) // 2 if halved else len(indices)
+            job = {
+                "changes": merge_changes(entry["job"]["changes"], recipe.changes),
+                "recipe": recipe.name,
+                "tried": {**tried, cause: tried.get(cause, 0) + 1},
             }
-        )
-        builder.metadata = {
-            "label": f"{self.inputs.metadata.get('label', '') or 'label'} {name}",
-            "call_link_label": f"{name}_attempt_{attempt}",
-            "options": job_options(self.inputs.get("options"), self.ROLE, self.inputs.code),
-        }
-        return builder
+            parts = [indices[:middle], indices[middle:]] if halved else [indices]
+            jobs += [{**job, "indices": part} for part in parts]
+        letters = [""] if len(jobs) == 1 else [f"_{letter}" for letter in string.ascii_lowercase]
+        return [
+            {"name": entry["name"] + letter, "job": job, "attempt": entry["attempt"] + 1}
+            for letter, job in zip(letters, jobs, strict=False)
+        ]
 
-    def left_over(self, job: Mapping[str, Any], node: orm.CalcJobNode) -> dict[str, Any] | None:
-        """Return the configurations that a lost job did not reach; what failed stays failed."""
-        if not is_fault_of_the_job(node):
-            return None
-        judged: set[str] = set()
-        if "result" in node.outputs:
-            judged = {one["hash"] for one in node.outputs.result.get_dict().get("verdicts", [])}
-        elif "labelled" in node.outputs:
-            judged = set(node.outputs.labelled.label_hashes)
-        hashes = self.inputs.configurations.get_configurations().hashes()
-        left = [index for index in job["indices"] if hashes[index] not in judged]
-        return {"indices": left} if left else None
+    def left_over(self, job: Job, node: orm.CalcJobNode) -> dict[str, Any] | None:
+        """Return nothing: what is tried again, :meth:`plan_retries` says."""
+        return None
 
     def collect(self) -> None:
         """Bring all labels together and write the ledger."""
@@ -147,10 +238,10 @@ class LabelWorkChain(FanOutWorkChain):
             sources[f"{FOUND}{number:03d}"] = orm.load_node(uuid)
         attempts = []
         for number, (entry, node) in enumerate(self.all_attempts()):
-            attempts.append({**_told(entry), "node": node.uuid, "end": describe_end(node)})
+            attempts.append(_told(entry, node))
             for link, output in ((LABELS, "labelled"), (RESULT, "result")):
-                if output in node.outputs:
-                    sources[f"{link}{number:03d}"] = node.outputs[output]
+                if output in entry.get("outputs", {}):
+                    sources[f"{link}{number:03d}"] = orm.load_node(entry["outputs"][output])
         record = {
             "turn": self.inputs.turn.value if "turn" in self.inputs else -1,
             "level_of_theory": self.label_settings().level_of_theory,
@@ -184,10 +275,55 @@ class LabelWorkChain(FanOutWorkChain):
             )
         return None
 
+    # --- what the steps and the subclasses use
 
-def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    def label_settings(self) -> LabelSettings:
+        """Return the section of the settings that this WorkChain reads."""
+        return read_section(self.inputs.settings.get_dict(), LabelSettings)
+
+    def species(self) -> list[str]:
+        """Return the species of the campaign, those of the configurations where it names none."""
+        named = self.inputs.settings.get_dict().get("species")
+        return list(named or self.inputs.configurations.species)
+
+    def requested(self) -> Configurations:
+        """Return the configurations to be labelled."""
+        requested: Configurations = self.inputs.configurations.get_configurations()
+        return requested
+
+    def max_attempts(self) -> int:
+        """Return how often a configuration is tried at most."""
+        return self.label_settings().max_attempts
+
+    def options_of(self, work: int, job: Job, code: orm.AbstractCode) -> dict[str, Any]:
+        """Return ``metadata.options`` of a job by the size of its largest cell."""
+        label = self.label_settings()
+        chosen = job_options(self.inputs.get("options"), self.ROLE, code)
+        retry = label.retry_options if job["changes"].get("options") == "retry" else None
+        return options_for(chosen, work, label.sizes, retry=retry)
+
+    def names_of(self, name: str, attempt: int) -> dict[str, str]:
+        """Return the names of a process and of the link to it."""
+        return {
+            "label": f"{self.inputs.metadata.get('label', '') or 'label'} {name}",
+            "call_link_label": f"{name}_attempt_{attempt}",
+        }
+
+
+def level_by_settings(calculator: Mapping[str, Any], *, workchain: str | None = None) -> str:
+    """Return the level of theory that the settings of a calculator alone decide."""
+    name, settings = str(calculator.get("name")), calculator.get("settings") or {}
+    return level_of_label(name, settings, workchain=workchain)
+
+
+def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:
     return {
         "name": entry["name"],
         "attempt": entry["attempt"],
         "indices": entry["job"]["indices"],
+        "recipe": entry["job"]["recipe"],
+        "causes": entry.get("causes", {}),
+        "node": entry.get("node", node.uuid),
+        "end": describe_end(node),
+        "exit_code": node.exit_status,
     }

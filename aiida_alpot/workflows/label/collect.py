@@ -6,6 +6,7 @@ Run as a calcfunction it links the labelled set to every node that a label came 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ def collect_labels(
         What was to be labelled; names, origins, weights and masks are kept.
     record : Dict
         ``{"turn", "level_of_theory", "attempts"}``, attempts a list of ``{"name", "node",
-        "attempt", "indices", "end"}``.
+        "attempt", "indices", "end", "exit_code", "recipe", "causes"}``.
     **sources : ConfigurationsData or Dict
         ``found_000`` ...: nodes that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
         of the attempts, by their place in the record.
@@ -130,15 +131,22 @@ def _verdicts(
 ) -> dict[str, dict[str, Any]]:
     """Return what the last attempt at each configuration said of it, by hash."""
     verdicts: dict[str, dict[str, Any]] = {}
+    counts: Counter[str] = Counter()
     for number, attempt in enumerate(attempts):
-        told = {"attempt": attempt["attempt"], "node": attempt["node"]}
+        counts.update(hashes[index] for index in attempt["indices"])
+        told = {key: attempt.get(key) for key in ("attempt", "node", "exit_code", "recipe")}
         for index in attempt["indices"]:
-            reason = f"the job ended with {attempt['end']}"
-            verdicts[hashes[index]] = {"reason": reason, "seconds": None, **told}
+            verdicts[hashes[index]] = {
+                "reason": f"the job ended with {attempt['end']}",
+                "cause": attempt.get("causes", {}).get(str(index), ""),
+                "seconds": None,
+                "attempts": counts[hashes[index]],
+                **told,
+            }
         result = sources.get(f"{RESULT}{number:03d}")
         for verdict in result.get_dict().get("verdicts", []) if result is not None else []:
             kept = {"reason": verdict["reason"], "seconds": verdict["seconds"]}
-            verdicts[verdict["hash"]] = {**kept, **told}
+            verdicts[verdict["hash"]] = {**verdicts.get(verdict["hash"], {}), **kept, **told}
     return verdicts
 
 
@@ -146,12 +154,23 @@ def _ledger_entry(
     identifier: str, one: str, source: LabelSource | None, verdict: Mapping[str, Any], turn: int
 ) -> dict[str, Any]:
     entry = {"identifier": identifier, "hash": one, "turn": turn}
+    if source is not None and source.link.startswith(FOUND):
+        return {**entry, **_UNTRIED, "status": "looked_up", "node": source.node, "seconds": 0.0}
+    told = {**_UNTRIED, **{key: verdict[key] for key in _UNTRIED if verdict.get(key) is not None}}
     if source is None:
         reason = verdict.get("reason") or "it was never submitted"
-        told = {"node": verdict.get("node"), "attempt": verdict.get("attempt", 0)}
-        return {**entry, "status": "failed", "reason": reason, "seconds": None, **told}
-    if source.link.startswith(FOUND):
-        nothing = {"reason": "", "attempt": 0, "seconds": 0.0}
-        return {**entry, "status": "looked_up", "node": source.node, **nothing}
-    told = {"attempt": verdict.get("attempt", 1), "seconds": verdict.get("seconds")}
-    return {**entry, "status": "labelled", "reason": "", "node": source.node, **told}
+        return {**entry, **told, "status": "failed", "reason": reason, "seconds": None}
+    kept = {"reason": "", "cause": "", "node": source.node, "attempt": verdict.get("attempt", 1)}
+    return {**entry, **told, "status": "labelled", "seconds": verdict.get("seconds"), **kept}
+
+
+_UNTRIED: dict[str, Any] = {
+    "reason": "",
+    "cause": "",
+    "node": None,
+    "attempt": 0,
+    "attempts": 0,
+    "recipe": "",
+    "exit_code": None,
+}
+"""What stands in the ledger for a configuration that no job was submitted for."""
