@@ -52,6 +52,13 @@ class SelectCalculation(AlpotCalculation):
             dynamic=True,
             help="Frames of the samplers, in the order of their keys.",
         )
+        for name, help_text in (
+            ("quarantined", "Configurations whose labels failed for good."),
+            ("pending", "Configurations whose labels are on their way."),
+        ):
+            spec.input_namespace(
+                name, valid_type=ConfigurationsData, dynamic=True, required=False, help=help_text
+            )
 
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
         """Ship the potential and both sets."""
@@ -60,4 +67,6 @@ class SelectCalculation(AlpotCalculation):
             "committee": files.add_each(self.inputs.get("committee", {}), "committee"),
             "training": files.add_each(self.inputs.get("training", {}), "training"),
             "candidates": files.add_each(self.inputs.candidates, "candidates"),
+            "quarantined": files.add_each(self.inputs.get("quarantined", {}), "quarantined"),
+            "pending": files.add_each(self.inputs.get("pending", {}), "pending"),
         }

@@ -55,6 +55,10 @@ class SelectRequest(Request):
         With a committee, see :func:`aiida_alpot.selection.uncertainty_selection.select_uncertain`.
     gate : dict
         Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
+    quarantined : list of str
+        Files of configurations whose labels failed for good.
+    pending : list of str
+        Files of configurations whose labels are on their way.
     test_fraction : float
         Fraction of the selected ones to hold out for tests, by whole chains.
     seed, threads : int
@@ -76,6 +80,8 @@ class SelectRequest(Request):
     limit: int | None = None
     alike_within: float = ALIKE_WITHIN
     gate: dict[str, Any] = field(default_factory=dict)
+    quarantined: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
     test_fraction: float = 0.0
     seed: int = 0
     threads: int = 1
@@ -104,7 +110,13 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     species = request.species if given is None else given.species
     training = read_sets(folder, request.training, species)
     candidates = read_sets(folder, request.candidates, species)
-    verdicts = gate(candidates, training, settings)
+    verdicts = gate(
+        candidates,
+        training,
+        settings,
+        quarantined=read_sets(folder, request.quarantined, species),
+        pending=read_sets(folder, request.pending, species),
+    )
     passed = np.flatnonzero([verdict.passed for verdict in verdicts])
     choice = choose(request, folder, given, candidates.select(passed), training)
     grades = candidates.grade.copy()
@@ -159,4 +171,20 @@ def _report(
         "n_held_out": counts[HELD_OUT],
         "largest_grade": float(known.max()) if len(known) else None,
         "candidates": listed,
+        "refused": _refused(candidates, outcomes),
     }
+
+
+def _refused(candidates: Configurations, outcomes: list[Verdict]) -> list[dict[str, str]]:
+    """Return what the gate refused as entries of a ledger, at most :data:`MOST_LISTED`."""
+    places = [place for place, outcome in enumerate(outcomes) if not outcome.passed][:MOST_LISTED]
+    digests = candidates.select(places).hashes()
+    return [
+        {
+            "identifier": str(candidates.identifier[place]),
+            "hash": digest,
+            "rule": outcomes[place].rule,
+            "reason": outcomes[place].detail,
+        }
+        for place, digest in zip(places, digests, strict=True)
+    ]

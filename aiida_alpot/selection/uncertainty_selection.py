@@ -16,14 +16,15 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.grader import Grader
-from aiida_alpot.selection.duplicates import KnownFingerprints, fingerprint, pair_distances
+from aiida_alpot.selection.duplicates import find_alike
+from aiida_alpot.selection.fingerprints import fingerprints
 
 Array = np.ndarray
-ALIKE_WITHIN = 0.02
-"""Difference of sorted distances, A, up to which two configurations teach the same.
+ALIKE_WITHIN = 0.015
+"""Difference of fingerprints, A, up to which two configurations teach the same.
 
-In copper at 300 and 1000 K, cells of 32 and 108 atoms, frames 4 fs apart differ by 0.012 to
-0.022 A, frames 40 fs or more apart by 0.03 to 0.07 (medians).
+In copper at 300 and 1000 K, cells of 32 and 108 atoms, frames 4 fs apart differ by 0.007 to
+0.012 A, frames 40 fs or more apart by 0.02 to 0.055 (medians).
 """
 
 
@@ -76,7 +77,7 @@ def select_uncertain(
     limit : int, optional
         Select at most so many.
     alike_within : float
-        Largest difference of the sorted distances of two candidates that count as alike, A; see
+        Largest difference of the fingerprints of two candidates that count as alike, A; see
         :mod:`aiida_alpot.selection.duplicates`. Zero lets all but equal ones pass.
 
     Raises
@@ -91,15 +92,10 @@ def select_uncertain(
     taken: list[int] = []
     alike: list[int] = []
     if grades.max(initial=0.0) > threshold:
-        known = KnownFingerprints(alike_within)
-        for index in _by_grade(grades, above=min(entry, threshold)):
-            numbers = candidates.numbers[candidates.atoms_slice(index)]
-            one = fingerprint(numbers, pair_distances(candidates, index))
-            if known.find(one) is not None:
-                alike.append(index)
-                continue
-            known.add(str(index), one)
-            taken.append(index)
+        order = _by_grade(grades, above=min(entry, threshold))
+        like = find_alike(fingerprints(candidates.select(order)), alike_within)
+        taken = [place for place, other in zip(order, like, strict=True) if other is None]
+        alike = [place for place, other in zip(order, like, strict=True) if other is not None]
     cut = len(taken) if limit is None else limit
     return UncertainSelection(
         indices=np.array(taken[:cut], dtype=np.int64),

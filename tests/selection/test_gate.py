@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111, molecule
 
-from aiida_alpot.configurations import Configurations, concatenate
+from aiida_alpot.configurations import Configurations, Origin, concatenate
 from aiida_alpot.errors import SettingError
-from aiida_alpot.selection.gate import GateSettings, count_verdicts, gate
+from aiida_alpot.selection.gate import GateSettings, gate
+from aiida_alpot.selection.gate.cells import face_distances
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,8 @@ def test_cells_that_shrank_or_evaporated_are_refused(known):
     assert verdict.rule == "volume"
     assert "the smallest known" in verdict.detail
     assert verdict_on(copper(a=6.5), known).rule == "volume"
-    assert verdict_on(copper(a=6.5), known, max_volume_factor=None).passed
+    lenient = {"max_volume_factor": None, "fragment_factor": None}
+    assert verdict_on(copper(a=6.5), known, **lenient).passed
     flat = copper()
     flat.set_cell(flat.cell.array * [[1], [1], [1e-9]])
     assert verdict_on(flat, known).rule == "volume"
@@ -93,6 +95,152 @@ def test_cells_that_are_too_large_or_empty_are_refused(known):
     assert verdict_on(Atoms(), known).rule == "size"
 
 
+def test_atoms_that_flew_away_are_refused_before_distances_are_looked_for(known):
+    atoms = copper()
+    atoms.positions[4, 2] = 1e12
+    verdict = verdict_on(atoms, known)
+    assert verdict.rule == "finite"
+    assert "atom 4 is 1e+12 A away" in verdict.detail
+
+
+def test_densities_are_in_grams_per_cubic_centimetre(known):
+    a = 3.615  # of copper: 4 atoms of 63.546 u in a^3
+    assert verdict_on(copper(a=a), known, min_density=8.9, max_density=9.0).passed
+    verdict = verdict_on(copper(a=a), known, min_density=9.0)
+    assert (verdict.rule, verdict.detail) == ("volume", "8.93 g/cm^3, less than 9")
+    assert verdict_on(copper(a=a), known, max_density=8.9).rule == "volume"
+
+
+def test_skewed_elongated_and_thin_cells_are_refused(known):
+    skewed = copper()
+    skewed.cell[1] += 5.0 * skewed.cell[0]
+    verdict = verdict_on(skewed, known)
+    assert verdict.rule == "shape"
+    assert "11.3 degrees from parallel" in verdict.detail
+    assert verdict_on(skewed, known, min_cell_angle=11.0).passed
+    chain = bulk("Cu", cubic=True).repeat((40, 1, 1))
+    assert "40.0 times as long" in verdict_on(chain, known).detail
+    assert verdict_on(chain, known, max_aspect_ratio=40.1).passed
+    verdict = verdict_on(copper(), known, min_thickness=7.3)
+    assert (verdict.rule, verdict.detail[:24]) == ("shape", "opposite faces of the ce")
+
+
+def test_shapes_are_judged_along_periodic_directions_alone(known):
+    slab = fcc111("Cu", (2, 2, 4), a=3.6, vacuum=60.0)
+    slab.pbc = (True, True, False)
+    slab.cell[2] = 0.0
+    assert verdict_on(slab, known).passed
+    slab.cell[1] = 1e-5 * slab.cell[1]
+    assert verdict_on(slab, known, min_thickness=None).rule == "shape"
+
+
+def test_face_distances_are_volumes_over_areas():
+    vectors = np.random.default_rng(1).normal(size=(3, 3))
+    volume = abs(np.linalg.det(vectors))
+    areas = [np.linalg.norm(np.cross(vectors[i - 2], vectors[i - 1])) for i in range(3)]
+    np.testing.assert_allclose(face_distances(vectors), volume / np.array(areas))
+    np.testing.assert_allclose(face_distances(vectors[:1]), np.linalg.norm(vectors[0]))
+    assert (face_distances(np.ones((2, 3))) == 0.0).all()
+
+
+def test_atoms_that_left_a_slab_are_refused(known):
+    slab = fcc111("Cu", (2, 2, 4), a=3.6, vacuum=8.0, periodic=True)
+    labelled = concatenate([known, Configurations.from_atoms([slab])])
+    hot = slab.copy()
+    hot.rattle(0.1, seed=3)
+    assert verdict_on(hot, labelled).passed
+    left = hot.copy()
+    left.positions[-1, 2] += 4.5
+    verdict = verdict_on(left, labelled)
+    assert verdict.rule == "fragments"
+    assert verdict.detail == "2 pieces, known configurations have at most 1"
+    assert verdict_on(left, labelled, fragment_factor=None).passed
+    through_the_vacuum = hot.copy()  # the piece is next to the image of the slab
+    through_the_vacuum.positions[-1, 2] += 8.0 + 8.0 - 2.4
+    assert verdict_on(through_the_vacuum, labelled).passed
+
+
+def test_molecules_may_be_as_many_pieces_as_known_ones_of_their_composition():
+    water = molecule("H2O")
+    box = [water.copy() for _ in range(2)]
+    box[1].positions += (0.0, 3.5, 0.0)
+    pair = box[0] + box[1]
+    pair.set_cell([9, 9, 9])
+    pair.pbc = True
+    known = Configurations.from_atoms([pair])
+    assert verdict_on(pair_moved(pair, 0.02), known).passed
+    broken = pair.copy()
+    broken.positions[1] -= (0.0, 0.0, 3.0)
+    assert "3 pieces" in verdict_on(broken, known).detail
+
+
+def pair_moved(atoms, size):
+    moved = atoms.copy()
+    moved.rattle(size, seed=1)
+    return moved
+
+
+def test_other_compositions_may_fall_apart_no_more_per_atom_than_known_ones(known):
+    water = molecule("H2O")
+    gas = sum((shifted(water, 4.0 * n) for n in range(1, 4)), shifted(water, 0.0))
+    gas.set_cell([9, 9, 16])
+    gas.pbc = True
+    smaller = gas[:6]
+    both = Configurations.from_atoms([gas, molecule("H2")])
+    assert verdict_on(smaller, both).passed
+    only_one_piece = Configurations.from_atoms([water])
+    assert verdict_on(smaller, only_one_piece).rule == "fragments"
+
+
+def shifted(atoms, height):
+    moved = atoms.copy()
+    moved.positions[:, 2] += height
+    return moved
+
+
+def test_a_chain_may_keep_the_pieces_that_it_started_from(known):
+    apart = copper()
+    del apart[2:]
+    apart.set_cell([20, 20, 20])
+    apart.positions[:] = [[1, 1, 1], [1, 1, 9]]
+    later = apart.copy()
+    later.positions[1] += 0.3
+    broken = copper()
+    candidates = Configurations.from_atoms(
+        [later, apart, broken],
+        origins=[
+            Origin(1, "nvt", chain, step, 3.0) for chain, step in (("a", 9), ("a", 0), ("b", 5))
+        ],
+    )
+    settings = GateSettings(max_volume_factor=None, duplicate_tolerance=None)
+    assert [verdict.passed for verdict in gate(candidates, known, settings)] == [True] * 3
+    not_the_start = candidates.replace(step=candidates.step + 1)
+    rules = [verdict.rule for verdict in gate(not_the_start, known, settings)]
+    assert rules == ["fragments", "fragments", "passed"]
+    first = gate(not_the_start, Configurations.empty(), settings)
+    assert [verdict.passed for verdict in first] == [True] * 3
+
+
+def test_cores_that_overlap_are_refused(known):
+    nearest = copper().get_all_distances(mic=True)[np.triu_indices(32, 1)].min()
+    radius = 0.5 * nearest
+    assert verdict_on(copper(), known, core_radii={"Cu": 0.999 * radius}, core_overlap=0).passed
+    verdict = verdict_on(copper(), known, core_radii={"Cu": 1.001 * radius}, core_overlap=0)
+    assert verdict.rule == "core"
+    assert "their cores reach" in verdict.detail
+    lenient = {"core_radii": {"Cu": 1.2 * radius}, "core_overlap": 0.2}
+    assert verdict_on(copper(), known, **lenient).passed
+    assert verdict_on(copper(), known, core_radii={"Ni": 9.0}, core_overlap=0).passed
+
+
+def test_grades_above_a_cap_are_refused_where_there_are_grades(known):
+    candidates = Configurations.from_atoms([copper(seed=seed) for seed in range(3)])
+    graded = candidates.replace(grade=np.array([5.0, 1e6, np.nan]))
+    verdicts = gate(graded, known, GateSettings(max_grade=1e3))
+    assert [verdict.rule for verdict in verdicts] == ["passed", "grade", "passed"]
+    assert verdicts[1].detail == "grade 1e+06, more than 1000"
+
+
 def test_large_predicted_forces_are_refused_where_there_are_forces(known):
     configurations = Configurations.from_atoms([copper()])
     forces = np.zeros((32, 3))
@@ -104,48 +252,6 @@ def test_large_predicted_forces_are_refused_where_there_are_forces(known):
     assert gate(configurations.replace(forces=forces), known, off)[0].passed
 
 
-def test_exact_and_near_duplicates_are_refused_and_named(known):
-    first = copper(seed=1)
-    moved = first[np.random.default_rng(0).permutation(len(first))]
-    moved.positions += (0.3, 1.7, -0.4)
-    moved.rotate(40.0, (1, 1, 2), rotate_cell=True)
-    rattled = first.copy()
-    rattled.positions += np.random.default_rng(2).normal(0.0, 1e-5, (32, 3))
-    candidates = Configurations.from_atoms(
-        [first, first, moved, rattled, copper(seed=2)], identifiers=list("abcde")
-    )
-    verdicts = gate(candidates, known)
-    assert [verdict.rule for verdict in verdicts] == [
-        "passed",
-        "duplicate",
-        "near_duplicate",
-        "near_duplicate",
-        "passed",
-    ]
-    assert verdicts[1].detail == "equal to a"
-    assert "those of a within 0.001 A" in verdicts[2].detail
-    lenient = gate(candidates, known, GateSettings(duplicate_tolerance=None))
-    assert count_verdicts(lenient) == {"duplicate": 1, "passed": 4}
-
-
-def test_what_is_known_is_not_labelled_again(known):
-    verdicts = gate(concatenate([known, Configurations.from_atoms([copper()])]), known)
-    assert count_verdicts(verdicts) == {"duplicate": 4, "passed": 1}
-    assert verdicts[0].detail == f"equal to {known.identifier[0]}"
-
-
-def test_other_species_at_the_same_places_are_no_duplicates(known):
-    candidates = Configurations.from_atoms([copper(), copper()])
-    numbers = candidates.numbers.copy()
-    numbers[32] = 28
-    assert count_verdicts(gate(candidates.replace(numbers=numbers), known)) == {"passed": 2}
-
-
-def test_frames_of_one_trajectory_are_no_duplicates(make_cells, known):
-    frames = make_cells(30, seed=4, rattle=0.1, strain=0.0, repeats=(3,))
-    assert count_verdicts(gate(frames, known)) == {"passed": 30}
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -155,6 +261,11 @@ def test_frames_of_one_trajectory_are_no_duplicates(make_cells, known):
         ({"min_distances": {"Cu-Xx9": 2.0}}, "two chemical symbols"),
         ({"min_distances": {"Cu-Cu": -2.0}}, "smallest distance of Cu-Cu"),
         ({"min_distance": 2.0}, "Unknown key 'min_distance'"),
+        ({"max_aspect_ratio": 0.5}, "at least 1"),
+        ({"core_overlap": 1.0}, "core_overlap of the gate is 1.0"),
+        ({"core_radii": {"Xx": 1.0}}, "chemical symbols with radii"),
+        ({"core_radii": {"Cu": 0.0}}, "core_radii of the gate has 0.0 for 'Cu'"),
+        ({"min_thickness": -1.0}, "min_thickness of the gate is -1.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):

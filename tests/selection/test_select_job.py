@@ -83,6 +83,31 @@ def test_every_candidate_gets_a_verdict_and_the_selected_ones_are_written(
     assert not (folder / "test.npz").exists()
 
 
+def test_what_the_gate_refused_is_listed_with_its_rule_and_its_hash(candidates, ask):
+    result, _ = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    named = dict(zip(candidates.hashes(), candidates.identifier.tolist(), strict=True))
+    refused = {entry["rule"]: entry for entry in result["refused"]}
+    assert len(result["refused"]) == 2
+    assert set(refused) == {"distance", "duplicate"}
+    assert named[refused["distance"]["hash"]] == "overlapping"
+    assert "less than" in refused["distance"]["reason"]
+
+
+def test_what_is_quarantined_or_on_its_way_is_not_selected(folder, candidates, ask):
+    candidates.select([3]).save(folder / "failed.npz")
+    candidates.select([4, 5]).save(folder / "running.npz")
+    result, selected = ask(
+        potential="potential.mtp",
+        training=["training.npz"],
+        quarantined=["failed.npz"],
+        pending=["running.npz"],
+        **CAMPAIGN | {"threshold": 1.01, "entry": 1.0},
+    )
+    assert (result["verdicts"]["quarantined"], result["verdicts"]["pending"]) == (1, 2)
+    kept_back = set(candidates.identifier[3:6].tolist())
+    assert not kept_back & set(selected.identifier.tolist())
+
+
 def test_recorded_grades_are_kept_as_the_origin_of_a_frame(folder, candidates, ask):
     candidates.replace(grade=np.full(len(candidates), 3.25)).save(folder / "candidates.npz")
     _, selected = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)

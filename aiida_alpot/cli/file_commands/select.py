@@ -24,6 +24,10 @@ NO_GATE = {
     "min_distance_factor": 0.0,
     "min_volume_factor": None,
     "max_volume_factor": None,
+    "min_cell_angle": None,
+    "max_aspect_ratio": None,
+    "min_thickness": None,
+    "fragment_factor": None,
     "max_force": None,
     "duplicate_tolerance": None,
 }
