@@ -10,7 +10,8 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, GeometryError, LabelError
-from aiida_alpot.neighbors import batch_neighbor_list, complete_cells, minimum_distance
+from aiida_alpot.neighbors import batch_neighbor_list, minimum_distance
+from aiida_alpot.periodic_cells import complete_cells
 
 _SURELY_A_VOLUME = 1e-3  # A^3
 

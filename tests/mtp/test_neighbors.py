@@ -17,12 +17,12 @@ from aiida_alpot.errors import GeometryError
 from aiida_alpot.neighbors import (
     PairMemory,
     batch_neighbor_list,
-    complete_cells,
     minimum_distance,
     neighbor_list,
     pair_vectors,
     search_neighbors,
 )
+from aiida_alpot.periodic_cells import complete_cells
 
 CUTOFF = 4.3
 SKEWED = [[3.0, 0.0, 0.0], [2.5, 2.0, 0.0], [-2.0, 1.5, 3.0]]
