@@ -68,7 +68,7 @@ def learning_curves(records: Sequence[Mapping[str, Any]], settings: Mapping[str,
             if series[quantity]:
                 axes.legend()
         _draw_grades(grade, records, settings)
-        _finish_curve(grade, "Largest grade met by a sampler", turns)
+        _finish_curve(grade, f"Largest {_name_of_grade(settings)} met by a sampler", turns)
         return _svg(figure)
 
 
@@ -103,7 +103,7 @@ def _draw_grades(
         value = settings["grades"][name]
         axes.axhline(value, color=colour, lw=1, ls="--")
         axes.annotate(
-            f"{name} {value:g}",
+            f"{name} {value:g}" + (" eV/A" if _is_of_committee(settings) else ""),
             (0.01, value),
             xycoords=("axes fraction", "data"),
             fontsize=7.5,
@@ -111,6 +111,14 @@ def _draw_grades(
             va="bottom",
             color=colour,
         )
+
+
+def _is_of_committee(settings: Mapping[str, Any]) -> bool:
+    return bool(settings["grades"].get("grader") == "committee")
+
+
+def _name_of_grade(settings: Mapping[str, Any]) -> str:
+    return "force deviation (eV/A)" if _is_of_committee(settings) else "grade"
 
 
 def _finish_curve(axes: Axes, title: str, turns: Sequence[int]) -> None:

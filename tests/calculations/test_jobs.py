@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fit, evaluate, sample, select and properties as CalcJobs, each run for real on tiny input."""
+"""Fit, evaluate, sample, relax, select and properties as CalcJobs, run for real on tiny input."""
 
 import numpy as np
 import pytest
@@ -154,6 +154,47 @@ def test_candidates_know_their_origin_and_carry_no_labels(sample):
     assert set(candidates.chain) == {"other"}
     assert (candidates.grade > 1.01).all()
     assert sample.outputs.candidates.n_labelled == 0
+
+
+def test_structures_are_relaxed_together_and_graded_on_the_way(run_job, fit, starts, emt_level):
+    settings = {"settings": {"cell": "fixed", "fmax": 0.05}, "threads": 1}
+    given = {"potential": fit.outputs.potential, "configurations": starts}
+    node = run_job("relax", settings, **given, active_set=fit.outputs.active_set)
+    assert node.exit_status == 0, node.exit_message
+    relaxed, before = (
+        one.get_configurations() for one in (node.outputs.relaxed, node.inputs.configurations)
+    )
+    result = node.outputs.result.get_dict()
+    assert len(result["outcome"]) == len(relaxed) == len(before) == 2
+    assert relaxed.identifier.tolist() == before.identifier.tolist()
+    assert (relaxed.grade > 0.0).all()
+    for index, outcome in enumerate(result["outcome"]):
+        forces = relaxed.forces[relaxed.atoms_slice(index)]
+        largest = np.linalg.norm(forces, axis=1).max()
+        assert result["largest_force"][index] == pytest.approx(largest, rel=1e-6)
+        assert (largest < 0.05) == (outcome == "converged")
+    assert node.outputs.relaxed.level_of_theory != emt_level
+
+
+def test_a_relaxation_with_an_unknown_setting_is_refused(run_job, fit, starts):
+    given = {"potential": fit.outputs.potential, "configurations": starts}
+    node = run_job("relax", {"settings": {"speed": 1}}, **given)
+    assert node.exit_status == 201
+    assert "speed" in node.exit_message
+    assert not node.base.caching.is_valid_cache
+
+
+def test_an_active_set_and_a_committee_are_not_given_together(run_job, fit, starts):
+    potential, active_set = fit.outputs.potential, fit.outputs.active_set
+    with pytest.raises(ValueError, match="one of them grades"):
+        run_job(
+            "sample",
+            SAMPLE,
+            structures=starts,
+            potential=potential,
+            active_set=active_set,
+            committee={"potential_000": potential, "potential_001": potential},
+        )
 
 
 def test_a_start_that_does_not_exist_is_refused_before_submission(run_job, fit, starts):

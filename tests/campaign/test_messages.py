@@ -62,6 +62,61 @@ MISTAKES = {
         "gamma_select: 2",
         ["grades.gamma_select is 0.5", "from 1"],
     ),
+    "committee that grades and is not fitted": (
+        "grades: {grader: committee}",
+        "grades: {gamma_select: 2, gamma_break: 10}",
+        ["fit.committee is missing", "the committee that grades"],
+    ),
+    "threshold of another grader": (
+        "grades: {force_deviation_select: 0.2, gamma_break: 10}",
+        "grades: {gamma_select: 2, gamma_break: 10}",
+        ["grades.force_deviation_select is 0.2", "nothing, since grades.grader is extrapolation"],
+    ),
+    "deviations out of order": (
+        "fit: {committee: {}}\ngrades: {grader: committee, force_deviation_select: 0.6}",
+        "grades: {gamma_select: 2, gamma_break: 10}",
+        ["grades.force_deviation_select is 0.6", "above 0", "force_deviation_break", "0.5"],
+    ),
+    "entry above the deviation": (
+        "fit: {committee: {}}\ngrades: {grader: committee, force_deviation_entry: 0.2}",
+        "grades: {gamma_select: 2, gamma_break: 10}",
+        ["grades.force_deviation_entry is 0.2", "grades.force_deviation_select, which is 0.1"],
+    ),
+    "committee of one": (
+        "fit: {committee: {members: 1}}\nname: test",
+        "name: test",
+        ["fit.committee.members is 1", "numbers from 2"],
+    ),
+    "committee of equals": (
+        "fit: {committee: {bootstrap: false, random_starts: false}}\nname: test",
+        "name: test",
+        ["fit.committee.bootstrap is false", "all members would be the same"],
+    ),
+    "unknown block": (
+        "fit: {frozen: [angular]}\nname: test",
+        "name: test",
+        ["fit.frozen", "'angular'", "radial, species, moments, linear"],
+    ),
+    "block of a species that is not there": (
+        "fit: {train_only: [Cu-Au]}\nname: test",
+        "name: test",
+        ["fit.train_only", "'Cu-Au'"],
+    ),
+    "nothing left to fit": (
+        "fit: {frozen: [radial, linear]}\nname: test",
+        "name: test",
+        ["fit.frozen", "Nothing is left to be fitted"],
+    ),
+    "blocks to be pulled without a pull": (
+        "fit: {pull_blocks: [moments]}\nname: test",
+        "name: test",
+        ["fit.pull is missing", "since pull_blocks is given"],
+    ),
+    "unknown method": (
+        "fit: {method: bfgs}\nname: test",
+        "name: test",
+        ["fit.method", '"bfgs"', "projection or matrix-free"],
+    ),
     "unknown mode": (
         "grades: {mode: atoms, gamma_select: 2",
         "grades: {gamma_select: 2",

@@ -118,7 +118,7 @@ def test_a_mistake_in_the_file_comes_before_anything_else(home, campaign_file):
 
 
 def test_a_profile_that_does_not_exist_is_named_with_those_that_do(home):
-    check(run_alpot(home, "status", "-p", "other"), 5, "'other'", "alpot", "--profile other")
+    check(run_alpot(home, "status", "-p", "other"), 5, "'other'", "alpot", "alpot init --name other")
 
 
 def test_without_a_campaign_the_remedy_is_named(home):
@@ -175,3 +175,12 @@ def test_the_recipe_runs_through_verdi_too(home):
     )
     assert done.returncode == 5, done.stdout + done.stderr
     assert "Error: The daemon of profile 'alpot' is not running." in done.stderr
+
+
+def test_a_dry_run_says_who_grades_and_in_which_unit(tmp_path):
+    driven = "fit: {committee: {members: 3}}\ngrades: {grader: committee}\n"
+    (tmp_path / "campaign.yaml").write_text(CAMPAIGN + driven, encoding="utf-8")
+    done = run_alpot(tmp_path, "run", "campaign.yaml", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "extrapolates above force deviation 0.1 eV/A" in done.stdout
+    assert "above 0.05; a chain stops at 0.5 (committee of 3)" in done.stdout
