@@ -29,8 +29,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.data import atomic_numbers
+from engine_plot import draw
 from engine_scaling import (
-    draw,
     measure_dynamics,
     measure_many_cells,
     measure_peak,
@@ -146,11 +146,8 @@ class Report:
         print(f"{name:58s} {value:10.3g} {unit}", flush=True)
 
 
-def compare_with_motep(
-    report: Report, levels: list[int], repetitions: int
-) -> dict[str, dict[int, float]]:
-    """Return the times of Ni864 by engine and level, us/atom, for the plot."""
-    times: dict[str, dict[int, float]] = {}
+def compare_with_motep(report: Report, levels: list[int], repetitions: int) -> None:
+    """Time an evaluation, with lists at hand and from scratch, beside motep's engines."""
     for label, atoms in (("Ni864", nickel()), ("Mo54", molybdenum())):
         for level in levels:
             potential = random_potential(level, sorted(set(atoms.get_chemical_symbols())))
@@ -168,12 +165,9 @@ def compare_with_motep(
                 for name, value in seconds.items():
                     shown = name if name == ours or keeps_list else f"{name} from scratch"
                     report.add(f"{start} {shown}", value * 1e6 / len(atoms), "us/atom")
-                    if label == "Ni864":
-                        times.setdefault(shown, {})[level] = value * 1e6 / len(atoms)
                 fastest = min(value for name, value in seconds.items() if name != ours)
                 suffix = "" if keeps_list else " from scratch"
                 report.add(f"{start} speed over motep{suffix}", fastest / seconds[ours], "x")
-    return times
 
 
 def compare_species(report: Report, level: int, repetitions: int) -> None:
@@ -289,7 +283,7 @@ def main() -> None:
     report = Report()
     report.add("kernels compiled or loaded", compile_kernels(), "s")
     measure_lists(report, options.repetitions)
-    times = compare_with_motep(report, options.levels, options.repetitions)
+    compare_with_motep(report, options.levels, options.repetitions)
     compare_species(report, 16, options.repetitions)
     measure_dynamics(report, nickel(), random_potential(16, ["Ni"]), options.repetitions)
     measure_many_cells(report, nickel(), random_potential(16, ["Ni"]), 100_000)
@@ -300,7 +294,7 @@ def main() -> None:
     measure_with_avx2(report, options.levels)
     content = {"processor": cpu, "figures": report.figures}
     options.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draw(times, options.output.with_suffix(".png"))
+    draw(content, options.output.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -209,25 +209,6 @@ def measure_with_avx2(report: Report, levels: list[int]) -> None:
         report.add(f"Ni864 level {level} step with AVX2 alone", value, "us/atom")
 
 
-def draw(times: dict[str, dict[int, float]], path: Path) -> None:
-    """Draw time per atom against level, a line for each engine."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
-    for name, of_level in times.items():
-        label = name if name.startswith("motep") else f"aiida_alpot {name}"
-        axes.semilogy(list(of_level), list(of_level.values()), "o-", label=label)
-    axes.set(xlabel="level", ylabel="us/atom, energy + forces + stress")
-    axes.set_xticks(sorted({level for of_level in times.values() for level in of_level}))
-    axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside upper center", ncols=2, fontsize="small")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     print(json.dumps(measure_million()))
