@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from types import FrameType
 
 import numpy as np
@@ -28,10 +28,10 @@ from aiida_alpot.fitting.core_labels import subtract_repulsion
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.parts import part_step
-from aiida_alpot.fitting.preliminary import choose_start
+from aiida_alpot.fitting.preliminary import choose_start, exchange_function
 from aiida_alpot.fitting.ranks import spread
 from aiida_alpot.fitting.restraints import Restraints
-from aiida_alpot.fitting.search import MATRIX_FREE, choose_method, search
+from aiida_alpot.fitting.search import choose_method, search
 from aiida_alpot.fitting.start import start_potential, warm_start, with_random_radial
 from aiida_alpot.mtp.jacobian import Environment, make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
@@ -113,8 +113,8 @@ def fit_potential(
     n_starts : int
         Number of starts; the first is ``initial``, the others have random radial coefficients. The
         lowest loss wins. In a training set with many labels for each parameter untrained starts are
-        compared by short searches in a part of it, see :mod:`aiida_alpot.fitting.preliminary`, and
-        the best goes on in the whole set.
+        compared by short searches in a part of it, two thirds of them at variations of the best
+        so far, see :mod:`aiida_alpot.fitting.preliminary`, and the best goes on in the whole set.
     max_iterations : int
         Largest number of steps of each start.
     tolerance : float
@@ -195,17 +195,14 @@ def fit_targets(
     recorder = _Recorder(progress)
     interrupted = False
 
-    def starts() -> Iterator[MomentTensorPotential]:
-        yield initial
-        for start in range(1, n_starts):
-            yield restart(initial, targets.restraints, np.random.default_rng([seed, start]))
-
     with _interruptible(), spread(environment, targets, initial) as spread_out:
         try:
             for point in _candidates(
-                starts(),
+                initial,
                 spread_out,
                 targets,
+                seed=seed,
+                n_starts=n_starts,
                 method=method,
                 keep=recorder.begin,
                 threads=threads,
@@ -233,27 +230,43 @@ def fit_targets(
 
 
 def _candidates(
-    starts: Iterator[MomentTensorPotential],
+    initial: MomentTensorPotential,
     environment: Environment,
     targets: Targets,
     *,
+    seed: int,
+    n_starts: int,
     method: str,
     keep: Callable[[MomentTensorPotential], None],
     threads: int,
 ) -> Iterator[MomentTensorPotential]:
     """Yield the potentials to search from in the whole set: all, or the best in a part of it."""
-    initial = next(starts)
-    step = part_step(targets.n_rows, initial.n_parameters, len(environment.offsets) - 1)
-    if method == MATRIX_FREE or step == 1 or initial.moment_coefficients.any():
+    restraints = targets.restraints
+
+    def generator(start: int) -> np.random.Generator:
+        return np.random.default_rng([seed, start])
+
+    def starts(n: int) -> Iterator[MomentTensorPotential]:
         yield initial
-        yield from starts
+        for start in range(1, n):
+            yield restart(initial, restraints, generator(start))
+
+    step = part_step(targets.n_rows, initial.n_parameters, len(environment.offsets) - 1)
+    if step == 1 or initial.moment_coefficients.any():
+        yield from starts(n_starts)
         return
     keep(initial)
+    n_random = -(-n_starts // 3)
     yield choose_start(
-        chain([initial], starts),
+        starts(n_random),
         environment,
         targets,
+        variations=(
+            partial(exchange_function, restraints=restraints, rng=generator(start))
+            for start in range(n_random, n_starts)
+        ),
         step=step,
+        method=method,
         keep=keep,
         threads=threads,
     )

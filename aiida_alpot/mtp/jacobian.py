@@ -36,6 +36,11 @@ class SumsElsewhere(Protocol):
     ) -> tuple[float, Array]:
         """Return what the labels add to the loss and to its gradient."""
 
+    def curvature_product(
+        self, potential: MomentTensorPotential, direction: Array, *, threads: int
+    ) -> Array:
+        """Return what the labels add to J^T J v for a direction v."""
+
 
 @dataclass(frozen=True)
 class Environment:
