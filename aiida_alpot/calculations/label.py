@@ -12,12 +12,13 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_alpot.calculations.base import AlpotCalculation, package_file
 from aiida_alpot.calculations.job_files import JobFiles
+from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.data.content_file import ContentFileData
+from aiida_alpot.jobs.label_driver import LOG_FOLDER, PROGRESS_FILE
 from aiida_alpot.jobs.requests import REQUEST_FILE
 
 DRIVER = "label_driver.py"
-LOG_FOLDER = "label_logs"
 
 
 class LabelCalculation(AlpotCalculation):
@@ -58,13 +59,13 @@ class LabelCalculation(AlpotCalculation):
         indices = settings.pop("indices", None)
         if indices is None:
             return {"configurations": files.add(self.inputs.configurations, "configurations")}
-        batch = self.inputs.configurations.get_configurations().select(indices)
+        batch = batch_of(self.inputs.configurations, indices)
         return {"configurations": files.write(batch, "configurations")}
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Fetch the logs of the labelling code too, where it writes any."""
+        """Fetch the logs of the labelling code too, and what a job that died leaves behind."""
         info = super().prepare_for_submission(folder)
-        info.retrieve_list.append(LOG_FOLDER)
+        info.retrieve_list += [LOG_FOLDER, PROGRESS_FILE]
         return info
 
     def command(self, folder: Folder) -> list[str]:
@@ -75,3 +76,9 @@ class LabelCalculation(AlpotCalculation):
         folder.insert_path(str(package_file("jobs", DRIVER)), DRIVER)
         interpreter = ["python"] if program.startswith("gpaw") else []
         return [*interpreter, DRIVER, REQUEST_FILE]
+
+
+def batch_of(configurations: ConfigurationsData, indices: list[int] | None) -> Configurations:
+    """Return the configurations of a batch; all of them without ``indices``."""
+    everything: Configurations = configurations.get_configurations()
+    return everything if indices is None else everything.select(indices)

@@ -9,9 +9,13 @@ a computer that has nothing else.
 The request names a calculator of :data:`CALCULATORS`; nothing is imported or evaluated by name.
 Each configuration is labelled by itself, with a calculator of its own, so that its label does not
 depend on the batch it was in, and gets a verdict of its own: an exception, an SCF that does not
-converge or a value that is not finite is a failure with a reason, never a label. ``labelled.npz``
-and ``result.json`` are kept up to date while the job runs: a job that is killed keeps what was
-paid for, with ``"complete": false``.
+converge or a value that is not finite is a failure with a reason, never a label.
+
+A configuration can also take down the process. Its name stands in ``label_progress.jsonl`` before
+it is begun, and its verdict and label are added there as soon as it ends, so that a job that is
+killed keeps all that was paid for and names what it died of. A job that begins again in the same
+folder goes on from there. ``labelled.npz`` and ``result.json`` are written every few seconds too,
+with ``"complete": false``, and the file of the progress is removed when they are complete.
 
 The label is the force-consistent (free) energy, of which the forces are the gradient; the energy
 extrapolated to zero smearing is stored beside it. Units: eV, Angstrom; stress in eV/A^3 with ASE's
@@ -30,6 +34,7 @@ if __name__ == "__main__":
     if sys.path[0] == os.path.dirname(os.path.abspath(__file__)):  # noqa: PTH100, PTH120
         del sys.path[0]
 
+import base64
 import hashlib
 import importlib
 import io
@@ -50,6 +55,7 @@ from ase.data import atomic_numbers
 SCHEMA = 1
 LABELLED_FILE = "labelled.npz"
 RESULT_FILE = "result.json"
+PROGRESS_FILE = "label_progress.jsonl"
 LOG_FOLDER = "label_logs"
 SECONDS_BETWEEN_WRITES = 2.0
 PER_ATOM = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
@@ -415,8 +421,13 @@ def file_in(folder: Path, name: str) -> Path:
 
 def read_configurations(path: Path) -> dict[str, Any]:
     """Read the arrays of a configurations file; InputFileError if it is not one."""
+    return parse_configurations(path.read_bytes(), str(path))
+
+
+def parse_configurations(content: bytes, path: str) -> dict[str, Any]:
+    """Return the arrays of the content of a file; InputFileError if they are no configurations."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except Exception as error:  # a damaged zip raises errors of many kinds
         raise InputFileError(
@@ -560,6 +571,135 @@ def _magnetic_moments(atoms: Atoms, electrons: bool) -> Any:
     return np.full(len(atoms), np.nan)
 
 
+# --- progress: what a job that dies leaves behind
+
+
+class Progress(NamedTuple):
+    """How far a job came: its labels and verdicts by configuration, and what it was at."""
+
+    labels: dict[int, Label]
+    verdicts: dict[int, dict[str, Any]]
+    running: int | None
+    level: str
+
+
+def begin_progress(arrays: Mapping[str, Any], level: str) -> str:
+    """Return the first line of a file of progress, which says what it belongs to."""
+    hashes = [configuration_hash(arrays, index) for index in range(len(arrays["offsets"]) - 1)]
+    return _line({"schema": SCHEMA, "level_of_theory": level, "hashes": hashes})
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _pack(label: Label) -> str:
+    numbers = [np.ravel(np.asarray(value, dtype="<f8")) for value in label]
+    return base64.b64encode(np.concatenate(numbers).tobytes()).decode("ascii")
+
+
+def _unpack(text: str, n_atoms: int) -> Label:
+    numbers = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
+    if len(numbers) != 8 + 4 * n_atoms:
+        raise ValueError("a label of another number of atoms")
+    forces = numbers[2 : 2 + 3 * n_atoms].reshape(-1, 3)
+    stress, moments = numbers[2 + 3 * n_atoms : 8 + 3 * n_atoms], numbers[8 + 3 * n_atoms :]
+    return Label(float(numbers[0]), float(numbers[1]), forces, stress, moments)
+
+
+def read_progress(text: str, arrays: Mapping[str, Any], level: str = "") -> Progress:
+    """Return how far a job came; nothing if the text belongs to another job.
+
+    A last line that was cut off, or a line that cannot be read, counts as not written. Without a
+    level of theory any is taken.
+    """
+    labels: dict[int, Label] = {}
+    verdicts: dict[int, dict[str, Any]] = {}
+    running = None
+    lines = text.splitlines(keepends=True)
+    own_level = level or _level_in(lines[0] if lines else "")
+    if not lines or lines[0] != begin_progress(arrays, own_level):
+        return Progress(labels, verdicts, None, level)
+    n_atoms = np.diff(arrays["offsets"])
+    for line in lines[1:]:
+        try:
+            entry = json.loads(line) if line.endswith("\n") else {}
+            if "running" in entry:
+                running = int(entry["running"])
+                continue
+            index, verdict = int(entry["done"]), dict(entry["verdict"])
+            label = _unpack(entry["label"], int(n_atoms[index])) if entry["label"] else None
+        except (ValueError, KeyError, TypeError, IndexError):
+            continue
+        verdicts[index] = verdict
+        running = None if running == index else running
+        if label is not None:
+            labels[index] = label
+    return Progress(labels, verdicts, running, own_level)
+
+
+def _level_in(line: str) -> str:
+    try:
+        return str(json.loads(line)["level_of_theory"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def labelled_arrays(
+    arrays: Mapping[str, Any], labels: Mapping[int, Label], level: str
+) -> dict[str, Any]:
+    """Return the arrays of the labelled configurations alone, in their order."""
+    done = sorted(labels)
+    content = select(arrays, done)
+    content["level_of_theory"] = np.array(level)
+    for name in Label._fields:
+        values = [getattr(labels[index], name) for index in done]
+        joined = np.concatenate(values) if name in PER_ATOM and values else np.array(values)
+        content[name] = joined.astype(float).reshape(content[name].shape)
+    return content
+
+
+def recover(text: str, content: bytes) -> tuple[dict[str, Any], bytes | None]:
+    """Return result and labels of a job that died.
+
+    Parameters
+    ----------
+    text : str
+        Its file of progress.
+    content : bytes
+        The file of its configurations.
+
+    Returns
+    -------
+    dict, bytes or None
+        The keys of a result that the progress gives, with ``running``: identifier and hash of the
+        configuration that the job died at, or None. The content of ``labelled.npz``, if anything
+        was labelled.
+    """
+    arrays = parse_configurations(content, "the configurations of the job")
+    progress = read_progress(text, arrays)
+    running = None
+    if progress.running is not None:
+        running = {
+            "identifier": str(arrays["identifier"][progress.running]),
+            "hash": configuration_hash(arrays, progress.running),
+        }
+    result = {
+        "verdicts": [progress.verdicts[index] for index in sorted(progress.verdicts)],
+        "n_configurations": len(arrays["offsets"]) - 1,
+        "n_labelled": len(progress.labels),
+        "n_failed": len(progress.verdicts) - len(progress.labels),
+        "complete": False,
+        "running": running,
+        "level_of_theory": progress.level,
+    }
+    if not progress.labels:
+        return result, None
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **labelled_arrays(arrays, progress.labels, progress.level))
+    return result, stream.getvalue()
+
+
 # --- the job
 
 
@@ -578,7 +718,7 @@ class LabelJob:
     arrays: dict[str, Any]
     world: Any = None
     labels: dict[int, Label] = field(default_factory=dict)
-    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def writes(self) -> bool:
@@ -587,18 +727,44 @@ class LabelJob:
 
     def label_all(self) -> dict[str, Any]:
         """Label one configuration after the other; return this job's part of the result."""
+        self._resume()
         if self.writes:
             self._write_labelled()  # a file of an earlier run must not stand for this one
         written = time.perf_counter()
         for index in range(len(self.arrays["offsets"]) - 1):
+            if index in self.verdicts:
+                continue
+            self._note({"running": index})
             self._label_one(index)
+            label = self.labels.get(index)
+            done = {"done": index, "verdict": self.verdicts[index]}
+            self._note({**done, "label": _pack(label) if label is not None else None})
             if self.writes and time.perf_counter() - written > SECONDS_BETWEEN_WRITES:
                 self._write_labelled()
                 write_result(self.folder, self._result(complete=False))
                 written = time.perf_counter()
+        result = self._result(complete=True)
         if self.writes:
             self._write_labelled()
-        return self._result(complete=True)
+            write_result(self.folder, result)
+            (self.folder / PROGRESS_FILE).unlink(missing_ok=True)
+        return result
+
+    def _resume(self) -> None:
+        """Take over what an earlier run of this job in this folder finished."""
+        path = self.folder / PROGRESS_FILE
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        self.labels, self.verdicts, *_ = read_progress(text, self.arrays, self.level)
+        if self.writes and not self.verdicts:
+            path.write_text(begin_progress(self.arrays, self.level), encoding="utf-8")
+        elif self.writes and not text.endswith("\n"):
+            self._note({})  # ends the line that was cut off
+
+    def _note(self, content: Mapping[str, Any]) -> None:
+        """Add a line to the progress; it outlives this process once it is with the system."""
+        if self.writes:
+            with (self.folder / PROGRESS_FILE).open("a", encoding="utf-8") as stream:
+                stream.write(_line(content))
 
     def _label_one(self, index: int) -> None:
         """Label one configuration, or record the reason why that failed."""
@@ -615,15 +781,13 @@ class LabelJob:
             label, reason = None, reason or "the calculation failed on another process"
         if label is not None:
             self.labels[index] = label
-        self.verdicts.append(
-            {
-                "identifier": str(self.arrays["identifier"][index]),
-                "hash": configuration_hash(self.arrays, index),
-                "status": "failed" if label is None else "labelled",
-                "reason": reason,
-                "seconds": time.perf_counter() - started,
-            }
-        )
+        self.verdicts[index] = {
+            "identifier": str(self.arrays["identifier"][index]),
+            "hash": configuration_hash(self.arrays, index),
+            "status": "failed" if label is None else "labelled",
+            "reason": reason,
+            "seconds": time.perf_counter() - started,
+        }
 
     def _any_process_failed(self, failed: bool) -> bool:
         if self.world is None or self.world.size == 1:
@@ -649,7 +813,7 @@ class LabelJob:
         modules = ["numpy", "ase"] + (["gpaw"] if CALCULATORS[self.name].electrons else [])
         versions = {name: str(importlib.import_module(name).__version__) for name in modules}
         return {
-            "verdicts": list(self.verdicts),
+            "verdicts": [self.verdicts[index] for index in sorted(self.verdicts)],
             "n_configurations": len(self.arrays["offsets"]) - 1,
             "n_labelled": len(self.labels),
             "n_failed": len(self.verdicts) - len(self.labels),
@@ -659,13 +823,7 @@ class LabelJob:
         }
 
     def _write_labelled(self) -> None:
-        done = sorted(self.labels)
-        content = select(self.arrays, done)
-        content["level_of_theory"] = np.array(self.level)
-        for name in Label._fields:
-            values = [getattr(self.labels[index], name) for index in done]
-            joined = np.concatenate(values) if name in PER_ATOM and values else np.array(values)
-            content[name] = joined.astype(float).reshape(content[name].shape)
+        content = labelled_arrays(self.arrays, self.labels, self.level)
         partial = self.folder / (LABELLED_FILE + ".partial")
         with partial.open("wb") as stream:
             np.savez_compressed(stream, **content)
