@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_
 from aiida_alpot.campaign.calculators import level_of_label
 from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.core_radii import with_core_radii
+from aiida_alpot.campaign.first_potential import read_first_potential
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
@@ -31,6 +32,9 @@ from aiida_alpot.campaign.yaml_file import parse_yaml, read_yaml_text
 from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
+
+if TYPE_CHECKING:
+    from aiida_alpot.mtp.potential import MomentTensorPotential
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Campaign:
         The file it was read from.
     text : str
         The file as it was written.
+    potential : MomentTensorPotential or None
+        What the first fit goes on from.
     """
 
     content: CampaignFile
@@ -71,6 +77,7 @@ class Campaign:
     files: dict[str, Path]
     path: Path
     text: str = field(repr=False)
+    potential: MomentTensorPotential | None = None
 
     def at_level(self, level_of_theory: str) -> Campaign:
         """Return the campaign with its level of theory, and that of labels it brings, settled.
@@ -151,6 +158,7 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
         files=files,
         path=path,
         text=text,
+        potential=read_first_potential(content, path.parent, str(path)),
     )
     _check_first_labels(campaign, str(path))
     _check_codes(campaign, str(path))

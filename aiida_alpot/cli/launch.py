@@ -31,7 +31,7 @@ def campaign_builder(campaign: Campaign) -> Any:
     from aiida import orm
     from aiida.plugins import WorkflowFactory
 
-    from aiida_alpot.data import ConfigurationsData
+    from aiida_alpot.data import ConfigurationsData, PotentialData
     from aiida_alpot.workflows.label.builder import complete_level
 
     level = complete_level(campaign.as_settings()["label"], list(campaign.content.species))
@@ -43,6 +43,8 @@ def campaign_builder(campaign: Campaign) -> Any:
     builder.structures = ConfigurationsData.from_configurations(campaign.structures)
     if len(campaign.training):
         builder.start = ConfigurationsData.from_configurations(campaign.training)
+    if campaign.potential is not None:
+        builder.initial = PotentialData.from_potential(campaign.potential)
     builder.test = {
         name: ConfigurationsData.from_configurations(configurations)
         for name, configurations in campaign.test_sets.items()

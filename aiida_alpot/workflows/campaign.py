@@ -48,6 +48,12 @@ class CampaignWorkChain(WorkChain):
         super().define(spec)
         define_campaign_inputs(spec)
         spec.input("start", valid_type=ConfigurationsData, required=False, help="Training cells.")
+        spec.input(
+            "initial",
+            valid_type=PotentialData,
+            required=False,
+            help="What the first fit goes on from.",
+        )
         spec.input("validation_structures", valid_type=ConfigurationsData, required=False)
         spec.outline(
             cls.check_inputs,
@@ -139,6 +145,8 @@ class CampaignWorkChain(WorkChain):
     def explore(self) -> None:
         """Explore with a calculator of ASE, label, fit the first potential."""
         builder = self._child_builder(TurnWorkChain)
+        if "initial" in self.inputs:
+            builder.initial = self.inputs.initial
         builder.turn = orm.Int(0)
         builder.labels_left = orm.Int(self._budget().labels - self._labels_used())
         builder.metadata = {"label": "turn 0 / explore", "call_link_label": "turn_000"}
@@ -170,8 +178,9 @@ class CampaignWorkChain(WorkChain):
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
         builder.code = code_for(self.inputs.codes, "fit")
-        if "options" in self.inputs:
-            builder.options = self.inputs.options
+        for name in ("initial", "options"):
+            if name in self.inputs:
+                builder[name] = self.inputs[name]
         builder.metadata = {"label": "turn 0 / fit", "call_link_label": "fit_000"}
         self.to_context(first=self.submit(builder))
 

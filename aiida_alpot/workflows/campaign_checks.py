@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_alpot.data import ConfigurationsData
-from aiida_alpot.workflows.settings import read_samplers
+from aiida_alpot.workflows.settings import PotentialSettings, read_samplers, read_section
 
 Sets = Mapping[str, ConfigurationsData]
 
@@ -36,6 +36,7 @@ def find_misfit(settings: Mapping[str, Any], inputs: Any, first_sets: Sets) -> s
     return (
         _find_unusable_set({"structures": inputs.structures, **first_sets}, settings["species"])
         or _find_missing_start(settings, inputs.structures)
+        or find_unfit_potential(settings, inputs)
         or _find_overspending(first_sets, settings["budget"]["labels"])
     )
 
@@ -59,6 +60,21 @@ def _find_missing_start(settings: Mapping[str, Any], structures: ConfigurationsD
         missing = sorted(set(sampler.starts) - known)
         if missing:
             return f"Sampler {sampler.name} starts from {missing[0]!r}, which is no structure."
+    return None
+
+
+def find_unfit_potential(settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
+    """Return why the first fit cannot go on from the potential that is given, if it cannot."""
+    if "initial" not in inputs:
+        return None
+    potential, form = inputs["initial"], read_section(settings, PotentialSettings)
+    foreign = sorted(set(potential.species) - set(settings["species"]))
+    if foreign:
+        return f"initial is for {foreign[0]} too; add it to the species, or give another potential."
+    if potential.cutoff != form.cutoff:
+        return f"initial has the cutoff {potential.cutoff:g} A, the campaign {form.cutoff:g} A."
+    if (potential.level or 0) > form.level:
+        return f"initial has level {potential.level}, the campaign {form.level}; levels only rise."
     return None
 
 

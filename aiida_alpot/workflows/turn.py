@@ -59,6 +59,12 @@ class TurnWorkChain(WorkChain):
         spec.input("labels_left", valid_type=orm.Int, help="What is left of the budget.")
         spec.input("potential", valid_type=PotentialData, required=False)
         spec.input("active_set", valid_type=ActiveSetData, required=False)
+        spec.input(
+            "initial",
+            valid_type=PotentialData,
+            required=False,
+            help="What a first fit goes on from; it moves no atoms.",
+        )
         define_committee_input(spec)
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
@@ -202,8 +208,9 @@ class TurnWorkChain(WorkChain):
         for name in ("settings", "turn", "options"):
             if name in self.inputs:
                 builder[name] = self.inputs[name]
-        if "potential" in self.inputs:
-            builder.initial = self.inputs.potential
+        for name in ("potential", "initial"):
+            if name in self.inputs and "initial" not in builder:
+                builder.initial = self.inputs[name]
         builder.training = {
             **self.inputs.get("training", {}),
             increment_name(turn, self.inputs.get("training", {})): self.outputs["increment"],

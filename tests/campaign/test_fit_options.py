@@ -13,7 +13,9 @@ from aiida_alpot.campaign import load_campaign
 from aiida_alpot.campaign.messages import field_names
 from aiida_alpot.campaign.schema import CampaignFile, FitSection, Role
 from aiida_alpot.cli.file_commands.fit import command
+from aiida_alpot.errors import CampaignFileError, InputFileError
 from aiida_alpot.jobs.fit import FitRequest
+from aiida_alpot.mtp.mlip_files import write_potential
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "fitting.md").read_text(encoding="utf-8")
 TABLE = DOCUMENT[DOCUMENT.index("## All options") :]
@@ -22,10 +24,9 @@ ROWS = {
     for key, flags, campaign in re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", TABLE, re.MULTILINE)
 }
 KEYS = [field.name for field in dataclasses.fields(FitRequest)]
-# request keys that nothing in a campaign file sets, and why
-NOT_IN_CAMPAIGNS = {"initial": "the potential of the turn before; the first fit has none"}
 # options of the command that are about its own files
 OF_THE_COMMAND = {"--request", "--output", "--json", "--help"}
+START = "start:"
 COPPER = "potential: {level: 8, cutoff: 5.0}"
 # what is written in place of what, so that the request of a fit gets another value of the key
 CHANGES = {
@@ -84,7 +85,7 @@ def request_of(load):
 
 
 def test_every_key_of_the_request_can_be_reached_from_the_campaign_file():
-    assert {*CHANGES, *NODES, *NOT_IN_CAMPAIGNS} == set(KEYS)
+    assert {*CHANGES, *NODES, "initial"} == set(KEYS)
 
 
 @pytest.mark.parametrize("key", CHANGES)
@@ -97,6 +98,25 @@ def test_a_campaign_changes_this_key_of_its_fits_and_no_other(request_of, key):
 def test_data_of_the_campaign_file_go_to_its_fits(load, key):
     part, change = NODES[key]
     assert len(getattr(load(change), part)) == len(getattr(load(), part)) + 1
+
+
+def test_a_potential_of_the_campaign_file_goes_to_its_first_fit(
+    load, make_potential, tmp_path, request_of
+):
+    write_potential(make_potential(6), tmp_path / "parent.mtp")
+    first = load((START, f"{START}\n  potential: parent.mtp")).potential
+    assert (first.basis.level, first.species) == (6, ("Cu",))
+    assert load().potential is None
+    for potential, allowed in (
+        (make_potential(10), "of level 8 or lower"),
+        (make_potential(6, cutoff=4.5), "of the cutoff 5 A"),
+        (make_potential(6, ["Au"]), "of Cu or some of them"),
+    ):
+        write_potential(potential, tmp_path / "parent.mtp")
+        with pytest.raises(CampaignFileError, match=f"start.potential is .*{allowed}"):
+            load((START, f"{START}\n  potential: parent.mtp"))
+    with pytest.raises(InputFileError, match=r"start\.potential: .*absent\.mtp"):
+        load((START, f"{START}\n  potential: absent.mtp"))
 
 
 def test_a_request_of_a_campaign_has_every_key_that_is_no_file(request_of):
@@ -135,5 +155,4 @@ def test_the_documented_campaign_keys_exist_and_none_of_fit_is_left_out():
     of_fits = {key.removeprefix("fit.") for key in documented if key.startswith("fit.")}
     assert of_fits - {"threads"} == set(field_names(FitSection))
     assert "threads" in field_names(Role)
-    for key in set(NOT_IN_CAMPAIGNS):
-        assert ROWS[key][1].startswith("none: ")
+    assert all(campaign.startswith("`") for _, campaign in ROWS.values())

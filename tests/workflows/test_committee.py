@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A campaign that the disagreement of a committee drives, from the first fit to its outputs."""
+"""A campaign that goes on from a potential, driven by the disagreement of a committee."""
 
 import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
-from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.data import ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.fitting.fit import fit_potential
+from aiida_alpot.fitting.start import start_potential
 from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.workflows.campaign_checks import find_unfit_potential
 from aiida_alpot.workflows.fit import fit_request, from_scratch
 from aiida_alpot.workflows.settings import check_settings, require_committee
 from aiida_alpot.workflows.turn import TurnWorkChain, select_request
@@ -42,8 +45,17 @@ def committee_settings(campaign_settings):
 
 
 @pytest.fixture(scope="module")
-def campaign(campaign_builder, committee_settings, labelled_copper):
-    return run_get_node(campaign_builder(start=labelled_copper, **committee_settings())).node
+def parent(labelled_copper):
+    """A potential of a lower level than that of the campaign."""
+    start = start_potential(labelled_copper, level=2, cutoff=4.5)
+    return fit_potential(labelled_copper, initial=start, max_iterations=5).potential
+
+
+@pytest.fixture(scope="module")
+def campaign(campaign_builder, committee_settings, labelled_copper, parent):
+    builder = campaign_builder(start=labelled_copper, **committee_settings())
+    builder.initial = PotentialData.from_potential(parent)
+    return run_get_node(builder).node
 
 
 def jobs_of(node, kind):
@@ -65,6 +77,31 @@ def test_a_committee_drives_a_campaign_to_its_end(campaign):
     assert turn["largest_grade"] > GRADES["gamma_select"]
     assert turn["n_labelled"] == 3
     assert first["fit"]["force_deviation_eV_per_A"]["training"]["largest"] > 0.0
+
+
+def test_the_first_fit_goes_on_from_the_potential_that_is_given(campaign, parent):
+    first = campaign.outputs.initial_potential
+    assert first.creator.inputs.initial.content == campaign.inputs.initial.content
+    assert (parent.basis.level, first.level, campaign.outputs.potential.level) == (2, 4, 4)
+    assert campaign.outputs.potential.creator.inputs.initial.uuid == first.uuid
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"level": 2}, "initial has level 4, the campaign 2"),
+        ({"cutoff": 4.0}, "initial has the cutoff 4.5 A, the campaign 4 A"),
+        ({"species": ["Au"]}, "is for Cu too"),
+    ],
+)
+def test_a_potential_that_cannot_be_gone_on_from_is_refused(
+    campaign, committee_settings, form, message
+):
+    settings = committee_settings()
+    settings |= {key: form[key] for key in form if key == "species"}
+    settings["potential"] |= {key: form[key] for key in form if key != "species"}
+    inputs = {"initial": campaign.outputs.potential}
+    assert message in find_unfit_potential(settings, inputs)
 
 
 def test_the_members_of_the_last_fit_are_outputs_of_the_campaign(campaign):

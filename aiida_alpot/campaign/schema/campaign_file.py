@@ -29,7 +29,9 @@ class CampaignFile(Section):
     potential: PotentialSection = key(
         PotentialSection(), "The potential.", "level, cutoff, min_distance, zbl"
     )
-    start: StartSection = key(..., "Where it starts.", "training, structures, calculator")
+    start: StartSection = key(
+        ..., "Where it starts.", "training, potential, structures, calculator"
+    )
     explore: list[SamplerEntry] = key(..., "The samplers.", "a list of samplers", min_length=1)
     grades: GradesSection = key(
         GradesSection(),

@@ -101,7 +101,8 @@ class FitSection(Section):
     )
     pull: PositiveFloat | None = key(
         None,
-        "Strength of a pull towards the potential of the turn before: what the squared distance "
+        "Strength of a pull towards the potential of the turn before, and of the first fit towards "
+        "start.potential: what the squared distance "
         "of the parameters from its own is multiplied by in the loss.",
         "numbers above 0, or nothing",
     )
@@ -113,13 +114,14 @@ class FitSection(Section):
     )
     frozen: list[str] = key(
         [],
-        "Blocks of parameters that stay as the first fit has left them; those of free atoms stay "
-        "at their atomic_energies.",
+        "Blocks of parameters that stay as start.potential has them, or else as the first fit has "
+        "left them; those of free atoms stay at their atomic_energies.",
         BLOCKS,
     )
     train_only: Blocks | None = key(
         None,
-        "Blocks of parameters outside of which all stay as the first fit has left them.",
+        "Blocks of parameters outside of which all stay as start.potential has them, or else as "
+        "the first fit has left them.",
         BLOCKS + ", or nothing",
     )
     committee: CommitteeSection | None = key(

@@ -121,6 +121,12 @@ class StartSection(Section):
     training: list[StructureItem] = key(
         [], "First training structures, labelled before the first fit.", "a list of structures"
     )
+    potential: str | None = key(
+        None,
+        "File of a potential that the first fit goes on from, .mtp or .almtp, relative to the "
+        "campaign: of the same cutoff, of the same or a lower level, of all species or some.",
+        "the path of a file, or nothing",
+    )
     structures: dict[Name, StructureItem] = key(
         {}, "Named structures from which the samplers start.", "names with structures"
     )
