@@ -24,7 +24,10 @@ __all__ = [
     "neighbor_list",
     "pair_vectors",
     "search_neighbors",
+    "smallest_distance",
 ]
+
+_ATOMS_AT_A_TIME = 5_000
 
 
 def neighbor_list(atoms: Atoms, cutoff: float) -> NeighborList:
@@ -79,3 +82,16 @@ def minimum_distance(atoms: Atoms, below: float) -> tuple[float, int, int] | Non
     closest = int(np.argmin(distances))
     atom = int(np.searchsorted(pairs.first, closest, side="right") - 1)
     return float(distances[closest]), atom, int(pairs.neighbor[closest])
+
+
+def smallest_distance(configurations: Configurations, below: float) -> float:
+    """Return the smallest distance of two atoms, Angstrom; infinite if none is under ``below``."""
+    search = search_neighbors(configurations, below)
+    memory = PairMemory()
+    smallest = np.inf
+    n_atoms = len(configurations.numbers)
+    for start in range(0, n_atoms, _ATOMS_AT_A_TIME):
+        stop = min(start + _ATOMS_AT_A_TIME, n_atoms)
+        vectors = search.rows(start, stop, memory).vectors
+        smallest = min(smallest, np.einsum("ij,ij->i", vectors, vectors).min(initial=np.inf))
+    return float(np.sqrt(smallest))

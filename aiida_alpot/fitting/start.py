@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aiida_alpot import neighbors
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError, SpeciesError
 from aiida_alpot.fitting.radial_interval import change_interval
 from aiida_alpot.mtp.contractions import MomentBasis, moment_basis
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
-from aiida_alpot.neighbors import batch_neighbor_list
 
 Array = np.ndarray
 MARGIN = 0.99
@@ -102,10 +102,8 @@ def smallest_distance(configurations: Configurations, cutoff: float) -> float:
 
     Where none is below the cutoff, 2 A or half of the cutoff, whichever is less.
     """
-    vectors = batch_neighbor_list(configurations, cutoff).vectors
-    if not len(vectors):
-        return min(_FALLBACK_DISTANCE, 0.5 * cutoff)
-    return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).min()))
+    found = neighbors.smallest_distance(configurations, cutoff)
+    return found if np.isfinite(found) else min(_FALLBACK_DISTANCE, 0.5 * cutoff)
 
 
 def warm_start(

@@ -19,7 +19,7 @@ from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
 from aiida_alpot.jobs.grade import read_committee
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
-from aiida_alpot.selection.duplicates import smallest_distance
+from aiida_alpot.neighbors import smallest_distance
 from aiida_alpot.selection.maxvol_selection import (
     ENTRY_THRESHOLD,
     SELECT_THRESHOLD,
@@ -173,7 +173,7 @@ def _untrained_potential(
             "Selection needs a potential, or 'species', 'level' and 'cutoff' of one that is not "
             "trained yet."
         )
-    nearest = [smallest_distance(training), smallest_distance(candidates)]
+    nearest = [smallest_distance(one, request.cutoff) for one in (training, candidates)]
     return initial_potential(
         request.level,
         request.cutoff,

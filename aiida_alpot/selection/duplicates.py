@@ -14,9 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from aiida_alpot.configurations import Configurations
 from aiida_alpot.selection.fingerprints import Composition, Fingerprint
-from aiida_alpot.selection.pairs import CUTOFF, kinds_of, pair_blocks
 
 Array = np.ndarray
 _AT_A_TIME = 1_000
@@ -129,10 +127,3 @@ class _GrowingTree:
             found[nearer] = members[which[nearer]]
             best[nearer] = distances[nearer]
         return found
-
-
-def smallest_distance(configurations: Configurations) -> float:
-    """Return the smallest distance of all, at most the cutoff of the fingerprints, Angstrom."""
-    kinds = kinds_of(configurations)
-    blocks = pair_blocks(configurations, np.arange(len(configurations)), kinds)
-    return min((float(block.smallest().min(initial=CUTOFF)) for block in blocks), default=CUTOFF)

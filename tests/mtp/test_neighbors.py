@@ -21,6 +21,7 @@ from aiida_alpot.neighbors import (
     neighbor_list,
     pair_vectors,
     search_neighbors,
+    smallest_distance,
 )
 from aiida_alpot.periodic_cells import complete_cells
 
@@ -225,3 +226,11 @@ def test_a_cell_without_volume_is_refused(cell):
     atoms = Atoms("Cu", cell=cell, pbc=True)
     with pytest.raises(GeometryError, match="volume"):
         neighbor_list(atoms, CUTOFF)
+
+
+def test_the_smallest_distance_is_that_of_all_configurations():
+    cells = [SYSTEMS[name]() for name in ("crystal", "many in a large cell", "skewed cell")]
+    expected = min(np.linalg.norm(neighbor_list(cell, 6.0).vectors, axis=1).min() for cell in cells)
+    assert smallest_distance(Configurations.from_atoms(cells), 6.0) == pytest.approx(expected)
+    assert smallest_distance(Configurations.from_atoms([Atoms("Cu")]), 6.0) == np.inf
+    assert smallest_distance(Configurations.empty(), 6.0) == np.inf

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from aiida_alpot.configurations import Configurations, concatenate
-from aiida_alpot.selection.duplicates import find_alike, find_like_known, smallest_distance
+from aiida_alpot.selection.duplicates import find_alike, find_like_known
 from aiida_alpot.selection.fingerprints import Fingerprint, fingerprints
 from aiida_alpot.selection.gate import GateSettings, count_verdicts, gate
 
@@ -129,13 +129,6 @@ def test_the_nearest_known_one_is_named():
     assert find_like_known(sought, known, 0.5) == [0, 2, None]
     assert find_like_known([Fingerprint(((1, 1),), np.array([1.0]))], known, 0.5) == [None]
     assert find_like_known(sought, [], 0.5) == [None] * 3
-
-
-def test_the_smallest_distance_is_that_of_all_configurations(known):
-    expected = min(one.get_all_distances(mic=True)[np.triu_indices(32, 1)].min() for one in known)
-    assert smallest_distance(known) == pytest.approx(expected)
-    assert smallest_distance(Configurations.from_atoms([Atoms("Cu")])) == 6.0
-    assert smallest_distance(Configurations.empty()) == 6.0
 
 
 def test_exact_and_near_duplicates_are_refused_and_named(known):
