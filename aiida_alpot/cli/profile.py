@@ -73,31 +73,51 @@ def open_profile(name: str | None = None) -> Profile:
 
 
 def patiently(action: Callable[[], Value], *, seconds: float = 60.0) -> Value:
-    """Return what ``action`` gives, waiting while the database is locked by another process.
+    """Return what ``action`` gives, waiting while the database is locked or its server restarts.
 
     Raises
     ------
     ServiceError
-        If it is locked for longer than ``seconds``.
+        If that takes longer than ``seconds``.
     """
     from aiida.manage import get_manager
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import OperationalError, PendingRollbackError
 
     deadline = time.monotonic() + seconds
     while True:
         try:
             return action()
-        except OperationalError as error:
-            if "locked" not in str(error):
+        except (OperationalError, PendingRollbackError) as error:
+            is_locked = "locked" in str(error)
+            if not (is_locked or _has_lost_its_server(error)):
                 raise
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    "The database of the profile has been locked by another process for "
-                    f"{seconds:.0f} s. If the daemon hangs, restart it: 'verdi daemon restart'."
-                ) from error
+                raise ServiceError(_no_database(seconds, is_locked)) from error
             if get_manager().profile_storage_loaded:
                 get_manager().get_profile_storage().get_session().rollback()
             time.sleep(0.5)
+
+
+def _has_lost_its_server(error: Exception) -> bool:
+    """Return whether a connection to PostgreSQL broke, or could not be made."""
+    from sqlalchemy.exc import OperationalError
+
+    if not isinstance(error, OperationalError):
+        return True  # a statement after the one that met the broken connection
+    refused = ("connection failed", "connection refused", "starting up", "shutting down")
+    return error.connection_invalidated or any(word in str(error).lower() for word in refused)
+
+
+def _no_database(seconds: float, is_locked: bool) -> str:
+    if is_locked:
+        return (
+            f"The database of the profile has been locked by another process for {seconds:.0f} s. "
+            "If the daemon hangs, restart it: 'verdi daemon restart'."
+        )
+    return (
+        f"The database of the profile has not answered for {seconds:.0f} s. Start PostgreSQL; "
+        "what the daemon runs goes on by itself then, see 'alpot doctor'."
+    )
 
 
 def _choose(name: str | None, config: Any) -> str:
@@ -118,7 +138,7 @@ def _no_profile(name: str | None, known: list[str] | None = None) -> str:
 
     there = f" Profiles there: {', '.join(known)}." if known else ""
     what = f"no AiiDA profile '{name}'" if name else "no AiiDA profile"
-    option = f" --profile {name}" if name else ""
+    option = f" --name {name}" if name else ""
     return f"There is {what} in {AiiDAConfigDir.get()}.{there} Run 'alpot init{option}' to make it."
 
 

@@ -118,7 +118,7 @@ def test_a_mistake_in_the_file_comes_before_anything_else(home, campaign_file):
 
 
 def test_a_profile_that_does_not_exist_is_named_with_those_that_do(home):
-    check(run_alpot(home, "status", "-p", "other"), 5, "'other'", "alpot", "alpot init --name other")
+    check(run_alpot(home, "status", "-p", "other"), 5, "'other'", "alpot init --name other")
 
 
 def test_without_a_campaign_the_remedy_is_named(home):

@@ -40,7 +40,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Leave out what takes long, unless all is asked for."""
     if os.environ.get(WANTED) != "all":
-        items[:] = [item for item in items if "full" not in item.keywords]
+        items[:] = [item for item in items if item.get_closest_marker("full") is None]
 
 
 @pytest.fixture(scope="session")
