@@ -14,8 +14,9 @@ DEMO   := $(CURDIR)/.demo
 TEST   := $(CURDIR)/.test
 SERVICES := $(CURDIR)/.test-services
 RECIPE ?= workflows/01_copper_emt
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test test-services test-services-full lint gpaw-recipe docs system clean
+.PHONY: demo test test-services test-services-full lint fuzz gpaw-recipe docs system clean
 .DEFAULT_GOAL := demo
 
 # Names what the system lacks and how to get it, before anything else is done.
@@ -57,6 +58,10 @@ test-services-full: $(VENV)/installed-tests
 	@mkdir -p $(SERVICES)
 	@ALPOT_TEST_SERVICES=all $(RUN_SERVICES) > $(SERVICES)/log.txt 2>&1; status=$$?; \
 	  tail -n 40 $(SERVICES)/log.txt; echo "The whole log stands in $(SERVICES)/log.txt"; exit $$status
+
+# FUZZ_SECONDS of processor time; prints how many inputs each reader was given
+fuzz: $(VENV)/installed-tests
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --seconds $(FUZZ_SECONDS)
 
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\

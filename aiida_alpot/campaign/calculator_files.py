@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aiida_alpot.campaign.file_names import file_of_campaign, require_name_of_attachment
 from aiida_alpot.campaign.messages import wrong_value
 from aiida_alpot.campaign.schema import CampaignFile
-from aiida_alpot.errors import InputFileError
 
 KEY = "file"
 
@@ -31,7 +31,8 @@ def calculator_files(content: CampaignFile, folder: Path, source: str) -> dict[s
     InputFileError
         If a file is missing.
     CampaignFileError
-        If two different files have one name: jobs have them in one folder.
+        If a file lies outside of the folder, has a name that jobs keep for themselves, or two
+        different files have one name: jobs have them in one folder.
     """
     files = {}
     label, first = content.label, content.start.calculator
@@ -59,7 +60,7 @@ def settings_in_job(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _existing(folder: Path, name: str, key: str, source: str) -> Path:
-    path = (folder / name).resolve()
-    if not path.is_file():
-        raise InputFileError(f"{source}: {key} is {name!r}, but there is no file {path}.")
+    place = f"{source}: {key}"
+    path = file_of_campaign(folder, str(name), place=place)
+    require_name_of_attachment(path.name, place=place)
     return path

@@ -18,6 +18,7 @@ from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_
 from aiida_alpot.campaign.calculators import level_of_label
 from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.core_radii import with_core_radii
+from aiida_alpot.campaign.file_names import file_of_campaign
 from aiida_alpot.campaign.first_potential import read_first_potential
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
@@ -126,8 +127,10 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     content = _validated(parse_yaml(text, source=str(path)), str(path))
     content = with_core_radii(content, path.parent, str(path))
     check_campaign(content, str(path))
-    if machines is None and content.machines is not None:
-        machines = path.parent / content.machines
+    is_named_here = machines is None and content.machines is not None
+    if is_named_here:
+        place = f"{path}: machines"
+        machines = file_of_campaign(path.parent, str(content.machines), place=place)
     files = calculator_files(content, path.parent, str(path))
     level = level_of_label(
         content.label.calculator,
@@ -149,7 +152,7 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
     _check_species_have_starts(content, str(path), training, structures)
     campaign = Campaign(
         content=content,
-        machines=load_machines(machines),
+        machines=load_machines(machines, is_named_by_campaign=is_named_here),
         training=training,
         structures=structures,
         starts=builder.identifiers,

@@ -9,6 +9,7 @@ taken away leaves the others as they are.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,10 +17,14 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
+from aiida_alpot.campaign.file_names import file_of_campaign
 from aiida_alpot.campaign.schema import StructureItem
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import CampaignFileError, EmptyDataError, LabelError, LevelOfTheoryError
 from aiida_alpot.mtp.structure_files import read_configurations
+
+MOST_ATOMS = 2_000_000
+"""Atoms of all structures that an item of a campaign file makes."""
 
 
 def generator_for(seed: int, name: str) -> np.random.Generator:
@@ -69,12 +74,25 @@ def build_structures(
         if item.file
         else [_from_crystal(item, species)]
     )
+    _refuse_huge_sets(item, originals)
     made = []
     for original in originals:
         for scale in item.scales:
             cell = _repeated_and_scaled(original, item.supercell, scale)
             made += [_changed(cell, item, rng) for _ in range(item.copies)]
     return made
+
+
+def _refuse_huge_sets(item: StructureItem, originals: Sequence[Atoms]) -> None:
+    """Count the atoms before any is made."""
+    repetitions = [item.supercell] * 3 if isinstance(item.supercell, int) else item.supercell
+    n_structures = len(originals) * len(item.scales) * item.copies
+    n_atoms = sum(map(len, originals)) * len(item.scales) * item.copies * math.prod(repetitions)
+    if max(n_atoms, n_structures) > MOST_ATOMS:
+        raise CampaignFileError(
+            f"the item makes {n_structures} structures with {n_atoms} atoms, at most {MOST_ATOMS} "
+            "are made; take fewer copies, scales or repetitions."
+        )
 
 
 def named_configurations(
@@ -96,7 +114,7 @@ def identifiers_of(name: str, count: int) -> list[str]:
 def _from_file(
     item: StructureItem, folder: Path, species: Sequence[str], level: str
 ) -> list[Atoms]:
-    path = folder / str(item.file)
+    path = file_of_campaign(folder, str(item.file), place="file")
     configurations = read_configurations(path, species=species)
     if item.labels == "drop" or not configurations.labelled.any():
         configurations = configurations.without_labels()

@@ -83,17 +83,30 @@ def read_request(path: Path) -> dict[str, Any]:
         If the file is missing, is not a JSON object, or has a key twice or a number that is not
         finite.
     """
+    return parse_json(read_content(path), str(path))
+
+
+def parse_json(content: bytes, source: str) -> dict[str, Any]:
+    """Return the JSON object that ``content`` holds; ``source`` names it in messages.
+
+    Raises
+    ------
+    InputFileError
+        As :func:`read_request`, and if it is nested deeply or holds text that no database takes.
+    """
     try:
-        content = json.loads(
-            read_content(path).decode("utf-8"),
+        found = json.loads(
+            content.decode("utf-8"),
             object_pairs_hook=_without_repeated_keys,
             parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
-    except ValueError as error:
-        raise InputFileError(f"{path} is not valid JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise InputFileError(f"{path} must hold one JSON object.")
-    return content
+        _check_texts(found)
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(f"{source} is not valid JSON ({error!s:.200}).") from error
+    if not isinstance(found, dict):
+        raise InputFileError(f"{source} must hold one JSON object.")
+    return found
 
 
 def file_in(folder: Path, name: str) -> Path:
@@ -104,12 +117,17 @@ def file_in(folder: Path, name: str) -> Path:
     InputFileError
         If the name leads out of the folder or there is no such file.
     """
-    if "\0" in name:
-        raise InputFileError(f"The request names the file {name!r}, which is no file name.")
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+        is_file = path.is_file()
+    # a zero, half a character, too long a name, links in a circle
+    except (ValueError, OSError, RuntimeError) as error:
+        raise InputFileError(
+            f"The request names the file {name[:100]!r}, which is no file name."
+        ) from error
     if not path.is_relative_to(folder.resolve()):
         raise InputFileError(f"The file {name!r} of the request lies outside its folder.")
-    if not path.is_file():
+    if not is_file:
         raise InputFileError(f"The request names the file {name!r}, which is not in {folder}.")
     return path
 
@@ -147,6 +165,31 @@ def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _check_texts(value: Any, depth: int = 0) -> None:
+    """Raise ValueError for half characters and zeros in texts, and for deep nesting."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, str):
+        value.encode("utf-8")
+        if "\0" in value:
+            raise ValueError("a text holds a zero")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            _check_texts(key, depth)
+            _check_texts(one, depth + 1)
+    elif isinstance(value, list):
+        for one in value:
+            if isinstance(one, (str, dict, list)):
+                _check_texts(one, depth + 1)
 
 
 def _matches(value: Any, hint: Any) -> bool:
@@ -204,5 +247,6 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
+_DEEPEST = 50
 _UNIONS = (typing.Union, types.UnionType)
 _LISTS = (tuple, list, Sequence)

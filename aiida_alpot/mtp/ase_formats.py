@@ -50,6 +50,7 @@ FORMATS = (
     "xsf",
 )
 """Formats of ASE that are read: text or plain numbers, complete in one file."""
+_NEED_A_NAME = ("vasp-out",)  # constraints are looked for beside it
 
 _UNPACK: dict[str, Callable[[Path], IO[bytes]]] = {
     ".gz": gzip.open,  # type: ignore[dict-item]
@@ -59,7 +60,10 @@ _UNPACK: dict[str, Callable[[Path], IO[bytes]]] = {
 _ALWAYS_UNPACKED = 64 * 2**20
 _LARGEST_EXPANSION = 50
 _INTEGERS = re.compile(r"[ \t]*\d+(?:[ \t]+\d+)*[ \t]*(?:!.*)?")
-_COUNT_AND_NAME = re.compile(r"[ \t]*(\d+)[ \t]+(?:atoms|bonds|angles|dihedrals|impropers)\b")
+_COUNTED = {
+    "lammps-data": re.compile(r"^[ \t]*(\d+)[ \t]+(?:atoms|bonds|angles|dihedrals|impropers)\b"),
+    "vasp-out": re.compile(r"(?:ions per type =|NKPTS =|NBANDS=|NIONS =)((?:[ \t]+\d+)+)"),
+}
 _COLUMNS_WITHOUT_ATOMS = 1000
 _STEPS = re.compile(r"[ \t]*ANIMSTEPS[ \t]+(\d+)")
 
@@ -125,6 +129,9 @@ def _open_nameless(path: Path, format_name: str, stack: ExitStack) -> tuple[IO[A
         content = _unpack(path)
         unpacked: IO[Any] = io.BytesIO(content)
         return (unpacked if kind.isbinary else io.TextIOWrapper(unpacked, encoding)), len(content)
+    if format_name in _NEED_A_NAME:
+        named = stack.enter_context(path.open(encoding=encoding))
+        return named, path.stat().st_size
     # opened by its number, the name of a stream is that number
     number = os.open(path, os.O_RDONLY)
     stream = stack.enter_context(
@@ -156,11 +163,11 @@ def _refuse_large_counts(lines: Iterable[str], n_bytes: int, format_name: str) -
             counts = [int(word[:20]) for word in text.partition("!")[0].split()]
             if sum(counts) > n_bytes:
                 raise ValueError(f"it counts {sum(counts)} atoms in {n_bytes} bytes")
-    elif format_name == "lammps-data":
+    elif format_name in _COUNTED:
         for line in lines:
-            found = _COUNT_AND_NAME.match(line)
-            if found and int(found[1][:20]) > n_bytes:
-                raise ValueError(f"it counts {found[1][:20]} atoms in {n_bytes} bytes")
+            for found in _COUNTED[format_name].finditer(line):
+                if sum(int(word[:20]) for word in found[1].split()) > n_bytes:
+                    raise ValueError(f"it counts {found[1].strip()[:40]} in {n_bytes} bytes")
 
 
 def _xyz_frames(stream: IO[str]) -> Iterator[Atoms]:

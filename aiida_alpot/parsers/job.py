@@ -9,7 +9,6 @@ of time, node failure) stands; what the job had written by then is stored all th
 from __future__ import annotations
 
 import fnmatch
-import json
 from pathlib import PurePath
 from typing import Any
 
@@ -19,8 +18,9 @@ from aiida.parsers import Parser
 
 from aiida_alpot.calculations.base import STANDARD_ERROR
 from aiida_alpot.calculations.exit_codes import ERROR_CLASSES, SCHEDULER_STATUSES
-from aiida_alpot.errors import AlpotError
-from aiida_alpot.jobs.requests import RESULT_FILE, SCHEMA
+from aiida_alpot.errors import AlpotError, InputFileError, SettingError
+from aiida_alpot.jobs.requests import RESULT_FILE
+from aiida_alpot.jobs.results import parse_result
 
 
 class JobParser(Parser):
@@ -52,23 +52,15 @@ class JobParser(Parser):
     def read_result(self) -> dict[str, Any] | ExitCode:
         """Return the content of ``result.json``, or the exit code that says why it is of no use."""
         try:
-            text = self.retrieved.base.repository.get_object_content(RESULT_FILE)
+            content = self.retrieved.base.repository.get_object_content(RESULT_FILE, mode="rb")
         except FileNotFoundError:
             return self.exit_codes.ERROR_NO_RESULT.format(message=self.last_words())
         try:
-            result = json.loads(text)
-        except ValueError as error:
+            return parse_result(content, job=self.node.process_class.VERB, source=RESULT_FILE)
+        except InputFileError as error:
             return self.exit_codes.ERROR_RESULT_UNREADABLE.format(message=str(error))
-        if not isinstance(result, dict) or result.get("job") != self.node.process_class.VERB:
-            return self.exit_codes.ERROR_RESULT_UNREADABLE.format(
-                message=f"it is not of the job '{self.node.process_class.VERB}'"
-            )
-        if result.get("schema") != SCHEMA:
-            return self.exit_codes.ERROR_UNKNOWN_SCHEMA.format(
-                message=f"{result.get('schema')}, this version reads {SCHEMA}; use the same "
-                "version of aiida-alpot on both sides"
-            )
-        return result
+        except SettingError as error:
+            return self.exit_codes.ERROR_UNKNOWN_SCHEMA.format(message=str(error))
 
     def exit_code_of_error(self, error: dict[str, Any]) -> ExitCode:
         """Return the exit code of an error that the job reported."""

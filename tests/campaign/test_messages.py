@@ -366,7 +366,7 @@ MISTAKES = {
     "missing machines file": (
         "name: test\nmachines: nothing.yaml",
         "name: test",
-        ["nothing.yaml", "No such file"],
+        ["nothing.yaml", "no such file"],
     ),
     "duplicate key": (
         "name: test\nname: other",
