@@ -25,7 +25,13 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
-from aiida_alpot.workflows.label.recipes import RECIPES, Recipes, merge_changes, next_recipe
+from aiida_alpot.workflows.label.recipes import (
+    RECIPES,
+    UNREACHED,
+    Recipes,
+    merge_changes,
+    next_recipe,
+)
 from aiida_alpot.workflows.label.sizes import check_sizes, options_for, plan_batches
 from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.lookup import find_labels
@@ -40,7 +46,8 @@ class LabelWorkChain(FanOutWorkChain):
     """Label a set of configurations at one level of theory.
 
     A job is plain JSON: ``indices`` of its configurations, ``changes`` of the recipes so far,
-    the name of the last ``recipe``, and how often each cause was met (``tried``).
+    the name of the last ``recipe``, how often each cause was met (``tried``), and how many of the
+    attempts ended before they came to these configurations (``spared``).
     """
 
     ROLE: ClassVar[str] = "label"
@@ -203,10 +210,11 @@ class LabelWorkChain(FanOutWorkChain):
 
     def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
         """Return the next attempts at configurations that have no label, by their causes."""
-        if entry["attempt"] >= self.max_attempts():
-            return []
         jobs: list[dict[str, Any]] = []
+        spared = entry["job"].get("spared", 0)
         for cause in sorted(set(causes.values())):
+            if cause != UNREACHED and entry["attempt"] - spared >= self.max_attempts():
+                continue
             tried = dict(entry["job"]["tried"])
             recipe = next_recipe(self.RECIPES, cause, tried.get(cause, 0))
             if recipe is None:
@@ -218,6 +226,7 @@ class LabelWorkChain(FanOutWorkChain):
                 "changes": merge_changes(entry["job"]["changes"], recipe.changes),
                 "recipe": recipe.name,
                 "tried": {**tried, cause: tried.get(cause, 0) + 1},
+                "spared": spared + (cause == UNREACHED),
             }
             parts = [indices[:middle], indices[middle:]] if halved else [indices]
             jobs += [{**job, "indices": part} for part in parts]

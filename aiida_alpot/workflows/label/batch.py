@@ -12,6 +12,7 @@ from aiida.engine import ProcessBuilder
 from aiida_alpot.calculations import LabelCalculation
 from aiida_alpot.workflows.fan_out import is_fault_of_the_job
 from aiida_alpot.workflows.label.base import Job, LabelWorkChain
+from aiida_alpot.workflows.label.crashes import causes_of_unjudged
 from aiida_alpot.workflows.label.recipes import (
     REFUSED,
     cause_of_end,
@@ -61,9 +62,13 @@ class BatchLabelWorkChain(LabelWorkChain):
             verdicts = dict.fromkeys(node.outputs.labelled.label_hashes, "")
         indices = entry["job"]["indices"]
         causes = {index: verdicts[hashes[index]] for index in indices if hashes[index] in verdicts}
-        if len(causes) < len(indices):
+        unjudged = [index for index in indices if index not in causes]
+        if unjudged:
             end = cause_of_end(node) if is_fault_of_the_job(node) else REFUSED
-            causes = {index: causes.get(index, end) for index in indices}
+            works = entry["job"].get("spared", 0) > 0
+            causes |= causes_of_unjudged(
+                hashes, unjudged, end, node, progress=bool(causes), works=works
+            )
         return {index: cause for index, cause in causes.items() if cause}
 
 

@@ -20,6 +20,8 @@ NOT_FINITE = "not finite"
 TRUNCATED = "truncated"
 OUT_OF_TIME = "out of time"
 OUT_OF_MEMORY = "out of memory"
+CRASHED = "crashed"
+UNREACHED = "not reached"
 LOST = "lost"
 REFUSED = "refused"
 FAILED = "failed"
@@ -31,7 +33,9 @@ CAUSES = {
     TRUNCATED: "an output file is missing, empty or cut off",
     OUT_OF_TIME: "the scheduler ended the job at its time limit",
     OUT_OF_MEMORY: "the scheduler ended the job at its memory limit",
-    LOST: "the job was killed, lost or crashed",
+    CRASHED: "the calculation took down its job",
+    UNREACHED: "the job ended before it came to it",
+    LOST: "the job was killed or lost",
     REFUSED: "the inputs are not usable",
     FAILED: "the calculator gave an error of another kind",
 }
@@ -57,11 +61,15 @@ class Recipe:
 
 
 AGAIN = Recipe("again")
+ALONE = Recipe("alone")
+WITHOUT = Recipe("without those that were done or crashed")
 ROOMIER = Recipe("smaller batch, other options", {"batch": "halved", "options": "retry"})
 
 Recipes = Mapping[str, tuple[Recipe, ...]]
 
 RECIPES: Recipes = {
+    CRASHED: (ALONE,),
+    UNREACHED: (WITHOUT,),
     LOST: (AGAIN,),
     TRUNCATED: (AGAIN,),
     OUT_OF_TIME: (ROOMIER,),
