@@ -12,14 +12,9 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from aiida_alpot.mtp.kernels.lanes import (
-    LANES,
-    compiled,
-    fma,
-    load_narrow,
-    splat_narrow,
-    store,
-)
+from aiida_alpot.compilation import inlined
+from aiida_alpot.mtp.kernels.lanes import LANES, compiled, load_narrow, store
+from aiida_alpot.mtp.kernels.tiles import multiply_tile
 
 Array = np.ndarray
 COLUMNS = 8
@@ -70,64 +65,19 @@ def grade_blocks(blocks, rows, packed, grades):
     for panel in range(len(packed)):
         for block in range(0, len(blocks), 2):
             at = block * n * LANES
-            next_at = at + n * LANES
-            a0 = splat_narrow(0.0)
-            a1 = splat_narrow(0.0)
-            a2 = splat_narrow(0.0)
-            a3 = splat_narrow(0.0)
-            a4 = splat_narrow(0.0)
-            a5 = splat_narrow(0.0)
-            a6 = splat_narrow(0.0)
-            a7 = splat_narrow(0.0)
-            b0 = splat_narrow(0.0)
-            b1 = splat_narrow(0.0)
-            b2 = splat_narrow(0.0)
-            b3 = splat_narrow(0.0)
-            b4 = splat_narrow(0.0)
-            b5 = splat_narrow(0.0)
-            b6 = splat_narrow(0.0)
-            b7 = splat_narrow(0.0)
-            for p in range(n):
-                a = load_narrow(rows, at + p * LANES)
-                b = load_narrow(rows, next_at + p * LANES)
-                factor = splat_narrow(packed[panel, p, 0])
-                a0 = fma(factor, a, a0)
-                b0 = fma(factor, b, b0)
-                factor = splat_narrow(packed[panel, p, 1])
-                a1 = fma(factor, a, a1)
-                b1 = fma(factor, b, b1)
-                factor = splat_narrow(packed[panel, p, 2])
-                a2 = fma(factor, a, a2)
-                b2 = fma(factor, b, b2)
-                factor = splat_narrow(packed[panel, p, 3])
-                a3 = fma(factor, a, a3)
-                b3 = fma(factor, b, b3)
-                factor = splat_narrow(packed[panel, p, 4])
-                a4 = fma(factor, a, a4)
-                b4 = fma(factor, b, b4)
-                factor = splat_narrow(packed[panel, p, 5])
-                a5 = fma(factor, a, a5)
-                b5 = fma(factor, b, b5)
-                factor = splat_narrow(packed[panel, p, 6])
-                a6 = fma(factor, a, a6)
-                b6 = fma(factor, b, b6)
-                factor = splat_narrow(packed[panel, p, 7])
-                a7 = fma(factor, a, a7)
-                b7 = fma(factor, b, b7)
-            most = load_narrow(largest, block * LANES)
-            most = larger_magnitude(larger_magnitude(most, a0), a1)
-            most = larger_magnitude(larger_magnitude(most, a2), a3)
-            most = larger_magnitude(larger_magnitude(most, a4), a5)
-            most = larger_magnitude(larger_magnitude(most, a6), a7)
-            store(largest, block * LANES, most)
-            most = load_narrow(largest, (block + 1) * LANES)
-            most = larger_magnitude(larger_magnitude(most, b0), b1)
-            most = larger_magnitude(larger_magnitude(most, b2), b3)
-            most = larger_magnitude(larger_magnitude(most, b4), b5)
-            most = larger_magnitude(larger_magnitude(most, b6), b7)
-            store(largest, (block + 1) * LANES, most)
+            tile = multiply_tile(packed, panel * n * COLUMNS, rows, at, at + n * LANES, n)
+            _keep_largest(largest, block * LANES, tile[:COLUMNS])
+            _keep_largest(largest, (block + 1) * LANES, tile[COLUMNS:])
     for block in range(len(blocks)):
         for lane in range(LANES):
             atom = blocks[block, lane]
             if atom >= 0:
                 grades[atom] = largest[block * LANES + lane]
+
+
+@inlined
+def _keep_largest(largest, at, coefficients):
+    most = load_narrow(largest, at)
+    for column in range(COLUMNS):
+        most = larger_magnitude(most, coefficients[column])
+    store(largest, at, most)

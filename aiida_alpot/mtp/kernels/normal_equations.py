@@ -8,7 +8,9 @@ The Jacobian lies in planes of 8 parameters, [plane][column][8]; an even number 
 
 from __future__ import annotations
 
+from aiida_alpot.compilation import inlined
 from aiida_alpot.mtp.kernels.lanes import LANES, compiled, fma, load_narrow, splat_narrow, store
+from aiida_alpot.mtp.kernels.tiles import multiply_tile
 
 
 @compiled
@@ -52,66 +54,16 @@ def add_products(jacobian, n_columns, products):
 @compiled
 def _add_tile(jacobian, n_columns, left, right, flat, width):
     """Add the products of 8 rows with 16."""
-    a0 = b0 = splat_narrow(0.0)
-    a1 = b1 = splat_narrow(0.0)
-    a2 = b2 = splat_narrow(0.0)
-    a3 = b3 = splat_narrow(0.0)
-    a4 = b4 = splat_narrow(0.0)
-    a5 = b5 = splat_narrow(0.0)
-    a6 = b6 = splat_narrow(0.0)
-    a7 = b7 = splat_narrow(0.0)
-    left_at = left * n_columns * LANES
-    right_at = right * n_columns * LANES
-    next_at = right_at + n_columns * LANES
-    for column in range(0, n_columns * LANES, LANES):
-        one = load_narrow(jacobian, right_at + column)
-        two = load_narrow(jacobian, next_at + column)
-        at = left_at + column
-        factor = splat_narrow(jacobian[at])
-        a0 = fma(factor, one, a0)
-        b0 = fma(factor, two, b0)
-        factor = splat_narrow(jacobian[at + 1])
-        a1 = fma(factor, one, a1)
-        b1 = fma(factor, two, b1)
-        factor = splat_narrow(jacobian[at + 2])
-        a2 = fma(factor, one, a2)
-        b2 = fma(factor, two, b2)
-        factor = splat_narrow(jacobian[at + 3])
-        a3 = fma(factor, one, a3)
-        b3 = fma(factor, two, b3)
-        factor = splat_narrow(jacobian[at + 4])
-        a4 = fma(factor, one, a4)
-        b4 = fma(factor, two, b4)
-        factor = splat_narrow(jacobian[at + 5])
-        a5 = fma(factor, one, a5)
-        b5 = fma(factor, two, b5)
-        factor = splat_narrow(jacobian[at + 6])
-        a6 = fma(factor, one, a6)
-        b6 = fma(factor, two, b6)
-        factor = splat_narrow(jacobian[at + 7])
-        a7 = fma(factor, one, a7)
-        b7 = fma(factor, two, b7)
+    size = n_columns * LANES
+    tile = multiply_tile(
+        jacobian, left * size, jacobian, right * size, (right + 1) * size, n_columns
+    )
     at = (left * width + right) * LANES
-    store(flat, at, a0 + load_narrow(flat, at))
-    store(flat, at + LANES, b0 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a1 + load_narrow(flat, at))
-    store(flat, at + LANES, b1 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a2 + load_narrow(flat, at))
-    store(flat, at + LANES, b2 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a3 + load_narrow(flat, at))
-    store(flat, at + LANES, b3 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a4 + load_narrow(flat, at))
-    store(flat, at + LANES, b4 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a5 + load_narrow(flat, at))
-    store(flat, at + LANES, b5 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a6 + load_narrow(flat, at))
-    store(flat, at + LANES, b6 + load_narrow(flat, at + LANES))
-    at += width
-    store(flat, at, a7 + load_narrow(flat, at))
-    store(flat, at + LANES, b7 + load_narrow(flat, at + LANES))
+    for row in range(LANES):
+        _add(flat, at + row * width, tile[row])
+        _add(flat, at + row * width + LANES, tile[LANES + row])
+
+
+@inlined
+def _add(numbers, at, vector):
+    store(numbers, at, vector + load_narrow(numbers, at))
