@@ -38,6 +38,7 @@ parts run; its figures mean nothing. Exits with 1 if a bound is exceeded.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import subprocess
 import sys
@@ -82,6 +83,7 @@ from aiida_alpot.fitting.ranks import share_fits_if_launched
 from aiida_alpot.mtp.structure_files import read_configurations
 with share_fits_if_launched():
     training = read_configurations(sys.argv[1])
+    training = training.select(range(0, len(training), int(sys.argv[3])))
     initial = start_potential(training, level={MO_LEVEL}, cutoff={MO_CUTOFF})
     fit_potential(training.select([0]), initial=initial, max_iterations=1)
     started = time.perf_counter()
@@ -190,7 +192,8 @@ def fit_molybdenum(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def fit_nickel(arguments: argparse.Namespace) -> dict[str, Any]:
     training = read_set(arguments, "Ni")
-    initial = start_potential(training, level=NI_LEVEL, cutoff=NI_CUTOFF)
+    level = 8 if arguments.quick else NI_LEVEL
+    initial = start_potential(training, level=level, cutoff=NI_CUTOFF)
     result, trace = trace_fit(training, initial, arguments, seed=0, n_starts=n_starts(arguments))
     seconds = trace[-1][0]
     print(f"Ni: loss {result.loss:.5e} in {seconds:.0f} CPU s", flush=True)
@@ -251,11 +254,12 @@ def compare_ranks(arguments: argparse.Namespace) -> dict[str, Any]:
     mpiexec = str(beside) if beside.exists() else "mpiexec"
     data = str(arguments.data / "Mo_train.xyz")
     repetitions = 1 if arguments.quick else PARALLEL_REPETITIONS
+    every = str(QUICK_EVERY if arguments.quick else 1)
     alone = [sys.executable, "-c", TIMED_FIT, data]
     commands = {
-        "one thread": [*alone, "1"],
-        "two threads": [*alone, "2"],
-        "two ranks": [mpiexec, "-n", "2", *alone, "1"],
+        "one thread": [*alone, "1", every],
+        "two threads": [*alone, "2", every],
+        "two ranks": [mpiexec, "-n", "2", *alone, "1", every],
     }
     seconds = dict.fromkeys(commands, float("inf"))
     for _ in range(repetitions):
@@ -332,7 +336,7 @@ def trace_motep(
             value = float(original(self, parameters))
             now = time.process_time() - started
             if not points or value < points[-1][1]:
-                points.append((now, value, np.array(parameters)))
+                points.append((now, value, copy.deepcopy(self.mtp_data)))
             if now > seconds:
                 raise _OutOfTimeError
             return value
@@ -346,10 +350,9 @@ def trace_motep(
     except _OutOfTimeError:
         pass
 
-    def ours(parameters: Any) -> MomentTensorPotential:
-        potential.parameters = parameters
+    def ours(found: Any) -> MomentTensorPotential:
         with tempfile.TemporaryDirectory() as folder:
-            write_mtp(Path(folder) / "found.mtp", potential)
+            write_mtp(Path(folder) / "found.mtp", found, legacy=True)
             return read_potential(Path(folder) / "found.mtp", species=initial.species)
 
     return with_errors(points, training, ours)
