@@ -171,15 +171,16 @@ def _report(
         "n_held_out": counts[HELD_OUT],
         "largest_grade": float(known.max()) if len(known) else None,
         "candidates": listed,
-        "refused": _refused(candidates, outcomes),
+        **_refused(candidates, outcomes),
     }
 
 
-def _refused(candidates: Configurations, outcomes: list[Verdict]) -> list[dict[str, str]]:
-    """Return what the gate refused as entries of a ledger, at most :data:`MOST_LISTED`."""
-    places = [place for place, outcome in enumerate(outcomes) if not outcome.passed][:MOST_LISTED]
+def _refused(candidates: Configurations, outcomes: list[Verdict]) -> dict[str, Any]:
+    """Return what the gate refused; of more than :data:`MOST_LISTED` only the rules are counted."""
+    refused = [place for place, outcome in enumerate(outcomes) if not outcome.passed]
+    places, unlisted = refused[:MOST_LISTED], refused[MOST_LISTED:]
     digests = candidates.select(places).hashes()
-    return [
+    listed = [
         {
             "identifier": str(candidates.identifier[place]),
             "hash": digest,
@@ -188,3 +189,5 @@ def _refused(candidates: Configurations, outcomes: list[Verdict]) -> list[dict[s
         }
         for place, digest in zip(places, digests, strict=True)
     ]
+    counts = Counter(outcomes[place].rule for place in unlisted)
+    return {"refused": listed, "refused_unlisted": dict(sorted(counts.items()))}

@@ -25,7 +25,12 @@ from aiida_alpot.workflows.ports import (
     hand_out_committee,
     increment_name,
 )
-from aiida_alpot.workflows.records import close_books, write_turn_record
+from aiida_alpot.workflows.records import (
+    LEDGERS,
+    close_books,
+    count_spent,
+    write_turn_record,
+)
 from aiida_alpot.workflows.settings import (
     BudgetSettings,
     ThreadSettings,
@@ -155,7 +160,7 @@ class CampaignWorkChain(WorkChain):
     def inspect_exploration(self) -> ExitCode | None:
         """Take the first potential and the first increment from the exploration."""
         child = self.ctx.first
-        for name in ("ledger", "ledger_held_out"):
+        for name in LEDGERS:
             if name in child.outputs:
                 self.ctx.ledgers[name.replace("ledger", "turn_000")] = child.outputs[name]
         if "increment" in child.outputs:
@@ -307,4 +312,4 @@ class CampaignWorkChain(WorkChain):
         return read_section(self.inputs.settings.get_dict(), BudgetSettings)
 
     def _labels_used(self) -> int:
-        return sum(len(node.get_dict()["entries"]) for node in self.ctx.ledgers.values())
+        return sum(count_spent(node.get_dict()["entries"]) for node in self.ctx.ledgers.values())

@@ -17,6 +17,7 @@ from aiida_alpot.workflows.ports import (
     hand_out_committee,
     held_out_name,
 )
+from aiida_alpot.workflows.records import LEDGERS, count_spent
 from aiida_alpot.workflows.settings import BudgetSettings, read_section
 from aiida_alpot.workflows.turn import TurnWorkChain
 
@@ -98,10 +99,10 @@ class LearnWorkChain(WorkChain):
         turn, child = self.ctx.turn, self.ctx.child
         outputs = child.outputs
         spent_before = self.ctx.labels_used
-        for name in ("ledger", "ledger_held_out"):
+        for name in LEDGERS:
             if name in outputs:
                 self.ctx.ledgers[name.replace("ledger", f"turn_{turn:03d}")] = outputs[name]
-                self.ctx.labels_used += len(outputs[name].get_dict()["entries"])
+                self.ctx.labels_used += count_spent(outputs[name].get_dict()["entries"])
         if "increment" in outputs:
             self.ctx.training[f"turn_{turn:03d}"] = outputs.increment
         if "held_out" in outputs:

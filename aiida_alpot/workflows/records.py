@@ -11,7 +11,15 @@ from aiida.engine import calcfunction
 
 from aiida_alpot.workflows.settings import link_name
 
-COUNTED = {"looked_up": "n_looked_up", "labelled": "n_labelled", "failed": "n_failed"}
+COUNTED = {
+    "looked_up": "n_looked_up",
+    "labelled": "n_labelled",
+    "failed": "n_failed",
+    "late": "n_late",
+    "skipped": "n_skipped",
+}
+LEDGERS = ("ledger", "ledger_held_out", "ledger_skipped")
+"""Outputs of a turn that are ledgers."""
 STAGES = ("sample", "select", "label", "fit")
 
 
@@ -27,7 +35,7 @@ def write_turn_record(settings: orm.Dict, turn: orm.Int, **parts: orm.Dict) -> o
         Zero for the start.
     **parts : Dict
         ``sample_NAME`` for each job of the samplers, ``select``, ``ledger``,
-        ``ledger_held_out`` and ``fit``, those that there are.
+        ``ledger_held_out``, ``ledger_skipped`` and ``fit``, those that there are.
     """
     content = {name: node.get_dict() for name, node in parts.items()}
     return orm.Dict(turn_record(settings.get_dict(), turn.value, content))
@@ -48,11 +56,7 @@ def turn_record(
         for chain in result["chains"]
     ]
     chains += lost_chains(settings, chains) if turn > 0 else []
-    entries = [
-        entry
-        for name in ("ledger", "ledger_held_out")
-        for entry in parts.get(name, {}).get("entries", [])
-    ]
+    entries = [entry for name in LEDGERS for entry in parts.get(name, {}).get("entries", [])]
     select = parts.get("select", {})
     fit = parts.get("fit", {})
     grades = [chain["largest_grade"] for chain in chains if chain["largest_grade"] is not None]
@@ -74,7 +78,7 @@ def turn_record(
             ),
         },
         "seconds": {stage: _seconds(stage, parts, entries) for stage in STAGES},
-        "labels_used": len(entries),
+        "labels_used": count_spent(entries),
     }
 
 
@@ -109,11 +113,19 @@ def _sampler_of(job: str, settings: Mapping[str, Any]) -> str:
 
 
 def count_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many entries of a ledger were labelled, looked up and failed."""
+    """Return how many entries of a ledger were labelled, looked up, failed, late and skipped."""
     counts = dict.fromkeys(COUNTED.values(), 0)
     for entry in entries:
-        counts[COUNTED[entry["status"]]] += 1
+        counts[COUNTED[entry["status"]]] += entry.get("count", 1)
     return counts
+
+
+def count_spent(entries: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many labels of the budget the entries of a ledger stand for.
+
+    What the gate refused costs nothing; a label that came late was counted in its own turn.
+    """
+    return sum(entry["status"] != "skipped" and "late_from" not in entry for entry in entries)
 
 
 def is_extrapolating(chains: Iterable[Mapping[str, Any]], gamma_select: float) -> bool:
@@ -159,7 +171,7 @@ def close_books(verdict: orm.Str, **parts: orm.Dict) -> dict[str, orm.Dict]:
     summary = {
         "converged": bool(turns and turns[-1]["turn"] > 0 and not turns[-1]["extrapolating"]),
         "verdict": verdict.value,
-        "labels_used": len(entries),
+        "labels_used": count_spent(entries),
         "n_turns": max((turn["turn"] for turn in turns), default=0),
         **count_entries(entries),
     }

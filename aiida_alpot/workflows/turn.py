@@ -20,6 +20,8 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.label.builder import label_builder
+from aiida_alpot.workflows.label.quarantine import find_quarantined
+from aiida_alpot.workflows.label.skipped import list_skipped
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
     committee_of,
@@ -31,7 +33,7 @@ from aiida_alpot.workflows.ports import (
     held_out_name,
     increment_name,
 )
-from aiida_alpot.workflows.records import is_extrapolating, write_turn_record
+from aiida_alpot.workflows.records import LEDGERS, is_extrapolating, write_turn_record
 from aiida_alpot.workflows.sample import SampleWorkChain
 from aiida_alpot.workflows.settings import (
     COMMITTEE,
@@ -86,6 +88,9 @@ class TurnWorkChain(WorkChain):
         spec.output("held_out", valid_type=ConfigurationsData, required=False)
         spec.output("ledger", valid_type=orm.Dict, required=False)
         spec.output("ledger_held_out", valid_type=orm.Dict, required=False)
+        spec.output(
+            "ledger_skipped", valid_type=orm.Dict, required=False, help="What the gate refused."
+        )
         spec.output("record", valid_type=orm.Dict)
         define_turn_exit_codes(spec)
 
@@ -141,6 +146,7 @@ class TurnWorkChain(WorkChain):
         builder.code = code_for(self.inputs.codes, "fit")
         builder.candidates = dict(self.ctx.samples.outputs.candidates)
         builder.training = self.inputs.get("training", {})
+        builder.quarantined = find_quarantined(settings)
         if "potential" in self.inputs:
             builder.potential = self.inputs.potential
             if read_section(settings, GradeSettings).grader == COMMITTEE:
@@ -163,6 +169,10 @@ class TurnWorkChain(WorkChain):
         """Stop the turn if the candidates could not be compared, unless another try may help."""
         selection = self.ctx.selection
         if selection.is_finished_ok:
+            if selection.outputs.result.get_dict().get("refused"):
+                metadata = {"call_link_label": "list_skipped"}
+                result, turn = selection.outputs.result, self.inputs.turn
+                self.out("ledger_skipped", list_skipped(result, turn, metadata=metadata))
             return None
         message = describe_end(selection)
         self.report(f"SelectCalculation<{selection.pk}> ended with {message}")
@@ -233,7 +243,7 @@ class TurnWorkChain(WorkChain):
         parts = {f"sample_{name}": node for name, node in self.ctx.samples.outputs.results.items()}
         if "selection" in self.ctx:
             parts["select"] = self.ctx.selection.outputs.result
-        parts |= {n: self.outputs[n] for n in ("ledger", "ledger_held_out") if n in self.outputs}
+        parts |= {name: self.outputs[name] for name in LEDGERS if name in self.outputs}
         if "fit" in self.ctx:
             parts["fit"] = self.ctx.fit.outputs.result
         record = write_turn_record(

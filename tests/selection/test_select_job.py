@@ -91,6 +91,16 @@ def test_what_the_gate_refused_is_listed_with_its_rule_and_its_hash(candidates, 
     assert set(refused) == {"distance", "duplicate"}
     assert named[refused["distance"]["hash"]] == "overlapping"
     assert "less than" in refused["distance"]["reason"]
+    assert result["refused_unlisted"] == {}
+
+
+def test_of_very_many_refused_ones_the_rest_is_counted_by_rule(ask, monkeypatch):
+    monkeypatch.setattr("aiida_alpot.jobs.select.MOST_LISTED", 1)
+    result, _ = ask(potential="potential.mtp", training=["training.npz"], **CAMPAIGN)
+    assert len(result["refused"]) == 1
+    counts = {rule: result["verdicts"][rule] for rule in ("distance", "duplicate")}
+    counts[result["refused"][0]["rule"]] -= 1
+    assert result["refused_unlisted"] == {rule: n for rule, n in counts.items() if n}
 
 
 def test_what_is_quarantined_or_on_its_way_is_not_selected(folder, candidates, ask):

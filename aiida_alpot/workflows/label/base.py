@@ -25,6 +25,7 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
+from aiida_alpot.workflows.label.quarantine import QUARANTINED
 from aiida_alpot.workflows.label.recipes import (
     RECIPES,
     UNREACHED,
@@ -72,6 +73,12 @@ class LabelWorkChain(FanOutWorkChain):
         )
         spec.output("labelled", valid_type=ConfigurationsData, required=False)
         spec.output("ledger", valid_type=orm.Dict, required=False)
+        spec.output(
+            QUARANTINED,
+            valid_type=ConfigurationsData,
+            required=False,
+            help="What failed for good and is not asked for again.",
+        )
         spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
         spec.exit_code(203, "ERROR_LEVEL_OF_THEORY", message="{message}")
         spec.exit_code(207, "ERROR_EMPTY_DATA", message="there is no configuration to label")
@@ -264,6 +271,8 @@ class LabelWorkChain(FanOutWorkChain):
         )
         self.out("labelled", collected["labelled"])
         self.out("ledger", collected["ledger"])
+        if QUARANTINED in collected:
+            self.out(QUARANTINED, collected[QUARANTINED])
 
     def judge(self) -> ExitCode | None:
         """Return an exit code where too few configurations were labelled."""

@@ -17,6 +17,11 @@ from aiida.engine import calcfunction
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import LevelOfTheoryError
+from aiida_alpot.workflows.label.quarantine import (
+    QUARANTINED,
+    is_own_fault,
+    select_quarantined,
+)
 
 FOUND, LABELS, RESULT = "found_", "labels_", "result_"
 
@@ -35,6 +40,8 @@ def collect_labels(
     requested: ConfigurationsData, record: orm.Dict, **sources: orm.Data
 ) -> dict[str, orm.Data]:
     """Return the labelled configurations in the order requested, and the ledger.
+
+    Those that failed for good are a set of their own, ``quarantined``.
 
     Parameters
     ----------
@@ -69,6 +76,10 @@ def collect_labels(
         "labelled": ConfigurationsData.from_configurations(labelled),
         "ledger": orm.Dict({"entries": entries}),
     }
+    quarantined = select_quarantined(configurations, entries, content["level_of_theory"])
+    if len(quarantined):
+        collected[QUARANTINED] = ConfigurationsData.from_configurations(quarantined)
+    return collected
 
 
 def fill_labels(
@@ -153,13 +164,16 @@ def _verdicts(
 def _ledger_entry(
     identifier: str, one: str, source: LabelSource | None, verdict: Mapping[str, Any], turn: int
 ) -> dict[str, Any]:
+                "alone": len(attempt["indices"]) == 1,
     entry = {"identifier": identifier, "hash": one, "turn": turn}
     if source is not None and source.link.startswith(FOUND):
         return {**entry, **_UNTRIED, "status": "looked_up", "node": source.node, "seconds": 0.0}
     told = {**_UNTRIED, **{key: verdict[key] for key in _UNTRIED if verdict.get(key) is not None}}
     if source is None:
         reason = verdict.get("reason") or "it was never submitted"
-        return {**entry, **told, "status": "failed", "reason": reason, "seconds": None}
+        bad = is_own_fault(told["cause"], alone=bool(verdict.get("alone")))
+        told |= {"reason": reason, "seconds": None, QUARANTINED: bad}
+        return {**entry, **told, "status": "failed"}
     kept = {"reason": "", "cause": "", "node": source.node, "attempt": verdict.get("attempt", 1)}
     return {**entry, **told, "status": "labelled", "seconds": verdict.get("seconds"), **kept}
 
