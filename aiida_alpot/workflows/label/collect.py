@@ -72,7 +72,7 @@ def collect_labels(
         )
         for index, one in enumerate(hashes)
     ]
-    return {
+    collected = {
         "labelled": ConfigurationsData.from_configurations(labelled),
         "ledger": orm.Dict({"entries": entries}),
     }
@@ -130,11 +130,23 @@ def _index_sources(sources: Mapping[str, orm.Data]) -> dict[str, LabelSource]:
         node = sources[link]
         complete = set(node.label_hashes)
         configurations = node.get_configurations()
-        maker = node.creator.uuid if node.creator is not None else node.uuid
+        maker = _maker_of(node)
         for place, one in enumerate(configurations.hashes()):
             if one in complete:
                 index.setdefault(one, LabelSource(configurations, place, link, maker))
     return index
+
+
+def _maker_of(node: orm.Data) -> str:
+    """Return the job that a labelled set comes from, the set itself where no process made it."""
+    creator = node.creator
+    if creator is None:
+        return str(node.uuid)
+    if isinstance(creator, orm.CalcFunctionNode):  # which read the outputs of a job
+        inputs = creator.base.links.get_incoming(node_class=orm.Data).all_nodes()
+        jobs = [one.creator for one in inputs if isinstance(one.creator, orm.CalcJobNode)]
+        creator = max(jobs, key=lambda job: job.pk, default=creator)
+    return str(creator.uuid)
 
 
 def _verdicts(
@@ -152,6 +164,7 @@ def _verdicts(
                 "cause": attempt.get("causes", {}).get(str(index), ""),
                 "seconds": None,
                 "attempts": counts[hashes[index]],
+                "alone": len(attempt["indices"]) == 1,
                 **told,
             }
         result = sources.get(f"{RESULT}{number:03d}")
@@ -164,7 +177,6 @@ def _verdicts(
 def _ledger_entry(
     identifier: str, one: str, source: LabelSource | None, verdict: Mapping[str, Any], turn: int
 ) -> dict[str, Any]:
-                "alone": len(attempt["indices"]) == 1,
     entry = {"identifier": identifier, "hash": one, "turn": turn}
     if source is not None and source.link.startswith(FOUND):
         return {**entry, **_UNTRIED, "status": "looked_up", "node": source.node, "seconds": 0.0}

@@ -202,8 +202,10 @@ class PluginLabelWorkChain(LabelWorkChain):
             metadata={"call_link_label": f"label_{entry['name']}_attempt_{entry['attempt']}"},
             **outputs,
         )
-        entry["outputs"] = {name: data.uuid for name, data in made.items()}
-        (verdict,) = made["result"]["verdicts"]
+        entry["outputs"] = {"result": made["verdict"].uuid}
+        if "labelled" in made:
+            entry["outputs"]["labelled"] = made["labelled"].uuid
+        (verdict,) = made["verdict"]["verdicts"]
         if not verdict["cause"]:
             return {}
         forbid_reuse(node)

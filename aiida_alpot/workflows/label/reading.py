@@ -98,7 +98,7 @@ def make_label(
     Returns
     -------
     dict
-        ``result``: a Dict with ``verdicts`` as of a label job, one of them; ``labelled``: the
+        ``verdict``: a Dict with ``verdicts`` as of a label job, one of them; ``labelled``: the
         labelled configuration, if there is a label.
     """
     content = record.get_dict()
@@ -115,10 +115,10 @@ def make_label(
         labelled = fill_label(one, cell, label, content["level_of_theory"])
     except NoLabelError as error:
         failure = {"reason": f"{error.cause}: {error}", "cause": error.cause, "seconds": None}
-        return {"result": orm.Dict({"verdicts": [{**verdict, **failure}]})}
+        return {"verdict": orm.Dict({"verdicts": [{**verdict, **failure}]})}
     told = {"status": "labelled", "reason": "", "cause": "", "seconds": label.seconds}
     return {
-        "result": orm.Dict({"verdicts": [{**verdict, **told}]}),
+        "verdict": orm.Dict({"verdicts": [{**verdict, **told}]}),
         "labelled": ConfigurationsData.from_configurations(labelled),
     }
 

@@ -7,7 +7,7 @@ stress from EMT of ASE, and writes vasprun.xml, OUTCAR, OSZICAR, CONTCAR and sta
 VASP's units and signs, as far as aiida-vasp reads them.
 
 Faults are asked for with the tag SYSTEM of the INCAR or the environment variable VASP_DOUBLE, as
-words separated by commas:
+words separated by commas; after ``4:`` a fault is one of cells with four atoms:
 
     needs N      self-consistency takes N electronic steps; with NELM <= N it is not reached
     holds M      atoms that start with moments below M end without any
@@ -17,9 +17,8 @@ words separated by commas:
     stopped      the run is stopped by hand (LABORT) before it converges
     notice       VASP's complaint that the topmost band is occupied
     slow N       it takes N seconds
-    once         the faults are over after the first run in the folder that the environment
-                 variable VASP_DOUBLE_STATE names
-    only N       the faults are those of cells with N atoms
+    once         the faults are over after the first run that the folder knows of which the
+                 environment variable VASP_DOUBLE_STATE names
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from ase.io import read, write
 from ase.units import GPa
 
 KILOBAR = 0.1 * GPa
-ENTROPY = 0.010  # eV/atom by which the energy without entropy lies above the free energy
+ENTROPY = 0.050  # eV/atom, scale of the entropy's part of the free energy
 
 
 def read_incar() -> dict[str, str]:
@@ -53,10 +52,10 @@ def read_incar() -> dict[str, str]:
 def read_faults(incar: dict[str, str], n_atoms: int) -> dict[str, float]:
     """Return the faults asked for, each with its number."""
     text = f"{os.environ.get('VASP_DOUBLE', '')},{incar.get('SYSTEM', '')}"
-    found = re.findall(r"(?:^|,|double)\s*([a-z]+)(?:\s+([\d.]+))?\s*(?=,|$)", text)
-    faults = {word: float(number or 0) for word, number in found}
-    if faults.pop("only", n_atoms) != n_atoms:
-        return {}
+    found = re.findall(r"(?:(\d+):)?\s*([a-z]+)(?:\s+([\d.]+))?\s*(?=,|$)", text)
+    faults = {
+        word: float(number or 0) for size, word, number in found if int(size or n_atoms) == n_atoms
+    }
     state = os.environ.get("VASP_DOUBLE_STATE")
     if "once" in faults and state:
         mark = Path(state) / "happened"
@@ -109,12 +108,17 @@ def structure(atoms: Atoms, name: str = "") -> str:
  </structure>"""
 
 
-def energies(free: float, n_atoms: int, indent: str) -> str:
+def entropy_of(atoms: Atoms) -> float:
+    """Return a made-up entropy times temperature, eV, that changes with the positions."""
+    return ENTROPY * float(np.sum(1.1 + np.sin(atoms.positions[:, 0])))
+
+
+def energies(free: float, entropy: float, indent: str) -> str:
     """Return a block of energies: free, without entropy, extrapolated to zero smearing."""
     values = {
         "e_fr_energy": free,
-        "e_wo_entrp": free + ENTROPY * n_atoms,
-        "e_0_energy": free + 0.5 * ENTROPY * n_atoms,
+        "e_wo_entrp": free + entropy,
+        "e_0_energy": free + 0.5 * entropy,
     }
     lines = [f'{indent} <i name="{name}"> {value:.8f} </i>' for name, value in values.items()]
     return "\n".join([f"{indent}<energy>", *lines, f"{indent}</energy>"])
@@ -146,9 +150,10 @@ def vasprun(
         f"    <rc><c>{symbol:2s}</c><c>{kinds.index(symbol) + 1:4d}</c></rc>" for symbol in symbols
     )
     free = float(results["free_energy"])  # type: ignore[arg-type]
+    entropy = entropy_of(atoms)
     off = [10.0 ** (2 - n) for n in range(1, steps)] + [0.0]  # eV, on the way to the last step
     blocks = "\n".join(
-        f"  <scstep>\n{energies(free + away, len(atoms), '   ')}\n  </scstep>" for away in off
+        f"  <scstep>\n{energies(free + away, entropy, '   ')}\n  </scstep>" for away in off
     )
     nelm, ispin = incar.get("NELM", "60"), incar.get("ISPIN", "1")
     return f"""<?xml version="1.0" encoding="ISO-8859-1"?>
@@ -202,7 +207,7 @@ def vasprun(
 {structure(atoms)}
 {rows(np.asarray(results["forces"]), "forces", "  ")}
 {rows(np.asarray(results["kilobar"]), "stress", "  ")}
-{energies(free, len(atoms), "  ")}
+{energies(free, entropy, "  ")}
   <dos><i name="efermi"> 1.0 </i></dos>
  </calculation>
 {structure(atoms, "finalpos")}
@@ -293,7 +298,7 @@ def main() -> int:
     Path("OUTCAR").write_text(outcar(incar, steps, moments, "stopped" in faults), encoding="utf-8")
     write("CONTCAR", atoms, format="vasp", direct=True)
     free = float(results["free_energy"])  # type: ignore[arg-type]
-    line = f"   1 F= {free:.8E} E0= {free + 0.5 * ENTROPY * len(atoms):.8E}  d E =0.0"
+    line = f"   1 F= {free:.8E} E0= {free + 0.5 * entropy_of(atoms):.8E}  d E =0.0"
     Path("OSZICAR").write_text(line + "\n", encoding="utf-8")
     print(" running on    1 total cores\n vasp.6.4.2 (a test double, not VASP)")
     if "notice" in faults:

@@ -38,11 +38,11 @@ End of Dataset
 
 @pytest.fixture(scope="session")
 def potcar_family(aiida_profile, tmp_path_factory):
-    """The name of a family of POTCAR files for the metals of EMT and iron."""
+    """The name of a family of POTCAR files for some species."""
     from aiida_vasp.data.potcar import PotcarData
 
     folder = tmp_path_factory.mktemp("potcars")
-    for symbol in ("Au", "Cu", "Fe", "Ni"):
+    for symbol in ("Au", "Cu", "Fe", "Ni", "Si"):
         (folder / symbol).mkdir()
         (folder / symbol / "POTCAR").write_text(POTCAR.format(symbol=symbol), encoding="utf-8")
     PotcarData.upload_potcar_family(str(folder), FAMILY, "of a test double", stop_if_existing=False)
