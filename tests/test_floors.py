@@ -91,6 +91,26 @@ def test_a_module_imports_only_from_its_floor_and_below(path):
             assert allowed(floor), f"{path} (floor {floor}) imports {name}"
 
 
+def modules_of_the_documentation() -> set[str]:
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("## Every module")[2].partition("\n## ")[0]
+    named = set()
+    for entry in section.split("\n- ")[1:]:
+        package, _, names = entry.partition(": ")
+        folder = "" if package == "top" else package.strip("`").replace(".", "/") + "/"
+        named |= {f"{folder}{name}" for name in names.split()}
+    return named
+
+
+def test_the_documentation_names_every_module():
+    present = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
+        for path in modules()
+        if not path.name.startswith("_")
+    }
+    assert present - modules_of_the_documentation() == set(), "docs/architecture.md, Every module"
+
+
 def loaded_modules(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(' '.join(sys.modules))"
     done = subprocess.run(
