@@ -151,7 +151,13 @@ def _without_origin(atoms: Atoms) -> Atoms:
 def _pick(structures: list[Atoms], index: int | str) -> list[Atoms]:
     if isinstance(index, int):
         return structures[index : index + 1 or None]
-    return structures[slice(*(int(part) if part.strip() else None for part in index.split(":")))]
+    try:
+        chosen = slice(*(int(part) if part.strip() else None for part in index.split(":")))
+        return structures[chosen]
+    except (ValueError, TypeError) as error:
+        raise CampaignFileError(
+            f"index is {index!r}; write a number or a slice such as '::10'."
+        ) from error
 
 
 def _from_crystal(item: StructureItem, species: Sequence[str]) -> Atoms:

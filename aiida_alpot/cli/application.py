@@ -34,6 +34,11 @@ _SECTIONS = {
             "report": "Write one HTML file about a campaign.",
             "export": "Write potential, labels and provenance as files.",
             "why": "Tell where each training configuration came from.",
+            "labels": "List labels by sampler, start, turn, temperature.",
+            "calculations": "List and export what a potential rests on.",
+            "cost": "Show what each meV/atom cost.",
+            "potcar": "Find the campaigns that used a POTCAR file.",
+            "without": "Refit without some labels, show the difference.",
         },
     ),
     "Files": (

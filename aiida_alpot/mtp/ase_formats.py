@@ -163,6 +163,12 @@ def _refuse_large_counts(lines: Iterable[str], n_bytes: int, format_name: str) -
             counts = [int(word[:20]) for word in text.partition("!")[0].split()]
             if sum(counts) > n_bytes:
                 raise ValueError(f"it counts {sum(counts)} atoms in {n_bytes} bytes")
+    elif format_name == "lammps-dump-text":
+        is_count = False
+        for line in lines:
+            if is_count and int(line.strip()[:20]) > n_bytes:
+                raise ValueError(f"it counts {line.strip()[:20]} atoms in {n_bytes} bytes")
+            is_count = line.startswith("ITEM: NUMBER OF ATOMS")
     elif format_name in _COUNTED:
         for line in lines:
             for found in _COUNTED[format_name].finditer(line):

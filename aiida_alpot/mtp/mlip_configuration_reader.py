@@ -141,7 +141,7 @@ class ConfigurationReader:
         if "fx" in content["table"]:
             results["forces"] = np.stack([content["table"][axis] for axis in FORCES], axis=1)
         if "plus_stress" in content and atoms.pbc.all():
-            volume = atoms.get_volume()
+            volume = abs(float(np.linalg.det(atoms.cell.array)))
             if volume > 0.0:  # a cell without a volume is refused where geometries are checked
                 results["stress"] = -content["plus_stress"] / volume
         return results

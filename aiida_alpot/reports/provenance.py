@@ -123,11 +123,11 @@ def ledger_entries_by_key(labelled: Any) -> dict[str, Mapping[str, Any]]:
     return {}
 
 
-def find_potential(identifier: str) -> Any:
+def find_potential(identifier: str | None) -> Any:
     """Return the potential node that a PK, a UUID, a file or the name of a campaign stands for.
 
     A ``.mtp`` file is found by its content, the newest fit first; a campaign stands for the
-    potential that it handed out.
+    potential that it handed out; nothing stands for the campaign submitted last.
 
     Raises
     ------
@@ -142,6 +142,8 @@ def find_potential(identifier: str) -> Any:
     from aiida_alpot.data import PotentialData
     from aiida_alpot.reports.campaigns import find_campaign, is_campaign
 
+    if identifier is None:
+        return potential_of_campaign(find_campaign())
     path = Path(identifier)
     if path.is_file():
         return _find_by_content(path)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,21 +20,29 @@ HEADER = (
 
 
 @click.command("why")
-@click.argument("potential")
+@click.argument("potential", required=False)
+@click.option("--frame", metavar="NAME", help="Tell the whole story of one of them.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write it as JSON."
 )
 @profile_option
-def command(*, potential: str, json_file: Path | None, profile: str | None) -> None:
+def command(
+    *, potential: str | None, frame: str | None, json_file: Path | None, profile: str | None
+) -> None:
     """Tell for each training configuration of POTENTIAL where it and its label came from.
 
-    POTENTIAL is the PK or UUID of a potential, a .mtp file that was exported, or a campaign.
+    POTENTIAL is the PK or UUID of a potential, a .mtp file that was exported, or a campaign; the
+    last campaign if none is given. --frame names a configuration, or the start of its hash: how it
+    was sampled, why it was selected, what labelled it, and whether the active set holds it.
     """
     from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.reports.provenance import find_potential, training_configurations
 
     open_profile(profile)
     node = find_potential(potential)
+    if frame is not None:
+        tell_story(node, frame, json_file)
+        return
     found = training_configurations(node)
     if json_file is not None:
         from aiida_alpot.cli.job_folder import write_json
@@ -45,6 +53,19 @@ def command(*, potential: str, json_file: Path | None, profile: str | None) -> N
     for one in found:
         click.echo(line_of(one))
     click.echo(f"{len(found)} training configurations")
+
+
+def tell_story(potential: Any, name: str, json_file: Path | None) -> None:
+    """Print why a frame was chosen."""
+    from aiida_alpot.reports.frames import find_frame, lines_of_story, story_of
+
+    story = story_of(potential, find_frame(potential, name))
+    if json_file is not None:
+        from aiida_alpot.cli.job_folder import write_json
+
+        write_json(story, json_file)
+    for line in lines_of_story(story):
+        click.echo(line)
 
 
 def line_of(one: TrainingConfiguration) -> str:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""What each meV/atom cost: labels and core-seconds of each turn against the error on test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiida_alpot.reports.calculations import cores_of_job
+from aiida_alpot.reports.report_data import ledger_entries, turn_records
+
+
+@dataclass(frozen=True)
+class TurnCost:
+    """What a turn cost and what it gave.
+
+    Parameters
+    ----------
+    turn : int
+        Zero is the start, its test sets included.
+    n_labels : int
+        Labels paid for, failed ones too; what was looked up costs nothing.
+    core_seconds : float
+        Time of the label jobs times their cores, s.
+    other_seconds : float
+        Time of sampling, selecting and fitting, s.
+    energy_error, force_error : float or None
+        On the test sets, the largest where there are several; meV/atom and eV/A. On the training
+        set where there is no test set.
+    gained : float or None
+        By how much the energy error fell in the turn, meV/atom.
+    price : float or None
+        Core-seconds of labels for each meV/atom gained; None where nothing was.
+    """
+
+    turn: int
+    n_labels: int
+    core_seconds: float
+    other_seconds: float
+    energy_error: float | None
+    force_error: float | None
+    gained: float | None
+    price: float | None
+
+
+def cost_of_turns(campaign: Any) -> list[TurnCost]:
+    """Return the cost of each turn of a campaign that has ended, in their order."""
+    by_turn: dict[int, list[Mapping[str, Any]]] = {}
+    for entry in ledger_entries(campaign):
+        by_turn.setdefault(int(entry.get("turn") or 0), []).append(entry)
+    cores = _cores_of(entry for entries in by_turn.values() for entry in entries)
+    costs: list[TurnCost] = []
+    before: float | None = None
+    for record in turn_records(campaign):
+        entries = [one for one in by_turn.get(record["turn"], []) if one["status"] != "looked_up"]
+        paid = sum((one["seconds"] or 0.0) * cores.get(one["node"] or "", 1) for one in entries)
+        energy, force = _errors(record)
+        gained = None if before is None or energy is None else before - energy
+        other = sum(value for stage, value in record["seconds"].items() if stage != "label")
+        costs.append(
+            TurnCost(
+                turn=record["turn"],
+                n_labels=len(entries),
+                core_seconds=paid,
+                other_seconds=other,
+                energy_error=energy,
+                force_error=force,
+                gained=gained,
+                price=paid / gained if gained is not None and gained > 0.0 else None,
+            )
+        )
+        before = before if energy is None else energy
+    return costs
+
+
+def _cores_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    from aiida import orm
+
+    uuids = sorted({str(one["node"]) for one in entries if one.get("node")})
+    if not uuids:
+        return {}
+    query = orm.QueryBuilder().append(orm.ProcessNode, filters={"uuid": {"in": uuids}})
+    return {node.uuid: cores_of_job(node) for node in query.all(flat=True)}
+
+
+def _errors(record: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    errors = record.get("errors")
+    if not errors:
+        return None, None
+    sets = list((errors.get("test") or {}).values()) or [errors["training"]]
+    energies = [one["energy"]["rmse_meV_per_atom"] for one in sets]
+    forces = [one["forces"]["rmse_eV_per_A"] for one in sets]
+    return (
+        max((one for one in energies if one is not None), default=None),
+        max((one for one in forces if one is not None), default=None),
+    )
