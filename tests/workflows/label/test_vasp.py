@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Labelling with VASP through aiida-vasp and the test double (tests/doubles/README.md)."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -252,7 +254,7 @@ def test_no_more_jobs_are_on_the_computer_than_may_be(sized):
         (one.ctime, one.mtime) for one in sized.called if one.process_label == "VaspWorkChain"
     )
     assert len(spans) == 3
-    for (_, ended), (started, _) in zip(spans, spans[1:], strict=False):
+    for (_, ended), (started, _) in pairwise(spans):
         assert started >= ended
 
 
