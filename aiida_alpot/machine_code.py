@@ -48,6 +48,11 @@ def keep_machine_code(dispatcher: Any) -> Any:
     return dispatcher
 
 
+def folder_for(sources: Path) -> Path | None:
+    """Return where the code of the functions in a folder of sources is kept, None if nowhere."""
+    return _folder_of(sources)
+
+
 class _Locator:
     """Where the machine code of a function is kept and when it is stale; see the module."""
 

@@ -41,6 +41,35 @@ def open_profile(name: str | None = None) -> Profile:
     ServiceError
         If there is no such profile, or its storage cannot be used.
     """
+    profile = select_profile(name)
+    from aiida.common import exceptions
+    from aiida.manage import get_manager
+
+    if get_manager().profile_storage_loaded:
+        return profile
+    try:
+        patiently(get_manager().get_profile_storage)
+    except (exceptions.StorageMigrationError, exceptions.IncompatibleStorageSchema) as error:
+        raise ServiceError(
+            f"The storage of profile '{profile.name}' belongs to another version of AiiDA. Run "
+            f"'verdi -p {profile.name} storage migrate'."
+        ) from error
+    except exceptions.AiidaException as error:
+        raise ServiceError(
+            f"The storage of profile '{profile.name}' cannot be used: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    return profile
+
+
+def select_profile(name: str | None = None) -> Profile:
+    """Load a profile of AiiDA and return it; its storage is not opened yet.
+
+    Raises
+    ------
+    ServiceError
+        If there is no such profile.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # AiiDA tells of a folder that it makes
         from aiida import load_profile
@@ -56,20 +85,9 @@ def open_profile(name: str | None = None) -> Profile:
     if loaded is not None and loaded.name == chosen:
         return loaded
     try:
-        profile = load_profile(chosen, allow_switch=True)
-        patiently(get_manager().get_profile_storage)
+        return load_profile(chosen, allow_switch=True)
     except exceptions.ProfileConfigurationError as error:
         raise ServiceError(_no_profile(name)) from error
-    except (exceptions.StorageMigrationError, exceptions.IncompatibleStorageSchema) as error:
-        raise ServiceError(
-            f"The storage of profile '{chosen}' belongs to another version of AiiDA. Run "
-            f"'verdi -p {chosen} storage migrate'."
-        ) from error
-    except exceptions.AiidaException as error:
-        raise ServiceError(
-            f"The storage of profile '{chosen}' cannot be used: {' '.join(str(error).split())}"
-        ) from error
-    return profile
 
 
 def patiently(action: Callable[[], Value], *, seconds: float = 60.0) -> Value:

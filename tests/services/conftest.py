@@ -21,6 +21,7 @@ from . import daemon as daemons
 from .everything import service_environment, start_services, stop_services
 from .postgres import create_database
 from .rabbitmq import broker_settings
+from .set_up import reach, run_program
 from .slurm import cancel_jobs, resume_node
 
 WANTED = "ALPOT_TEST_SERVICES"
@@ -137,3 +138,33 @@ def mended(services, daemon):
     if len(daemons.worker_numbers()) < N_WORKERS:
         daemons.kill_daemon()
         daemons.start_daemon(N_WORKERS)
+
+
+@pytest.fixture(scope="session")
+def command(services):
+    """Run a program of this environment in an AIIDA_PATH, see :func:`.set_up.run_program`."""
+    return run_program
+
+
+@pytest.fixture(scope="session")
+def login(services):
+    """How a database and the broker are reached, for a profile that a command makes."""
+    return create_database(services, "profiles"), broker_settings(services)
+
+
+@pytest.fixture(scope="session")
+def by_init(command, login, tmp_path_factory):
+    """An AIIDA_PATH that ``alpot init --profile slurm`` has set up, with its daemon."""
+    home = tmp_path_factory.mktemp("by_init")
+    options, passwords = reach(login)
+    told = command(
+        home,
+        *("alpot", "init", "--profile", "slurm", "--no-compile", "--no-questions", *options),
+        *("--computer", "cluster", "--host", "localhost", "--work-dir", home / "scratch"),
+        *("--processes", 2, "--queue", "debug", "--poll-interval", 1),
+        *("--machines", home / "machines.yaml"),
+        **passwords,
+    )
+    assert "cluster (core.local, core.slurm): made" in told
+    yield home
+    command(home, "verdi", "-p", "alpot", "daemon", "stop")

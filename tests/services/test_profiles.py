@@ -7,71 +7,17 @@ Every command runs in a process of its own, with an AIIDA_PATH of its own.
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
+from .aiida_setup import SCRIPTS
 from .postgres import create_database
-from .rabbitmq import broker_settings
+from .set_up import reach
 from .ssh import HOST
 
 PROFILES = Path(__file__).parents[2] / "profiles"
-SCRIPTS = Path(sys.executable).parent
-
-
-@pytest.fixture(scope="module")
-def command(services, tmp_path_factory):
-    """Run a program of this environment in an AIIDA_PATH; its output where it succeeds."""
-
-    def run(home, *words, answers="", status=0, **variables):
-        program, *others = (str(word) for word in words)
-        environment = {**os.environ, "AIIDA_PATH": str(home), **variables}
-        environment.pop("AIIDA_PROFILE", None)
-        done = subprocess.run(
-            [SCRIPTS / program, *others],
-            env=environment,
-            input=answers,
-            start_new_session=True,  # without a terminal, so that passwords are read from answers
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == status, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def login(services):
-    """A database and an account at the broker; passwords are in the environment of commands."""
-    database = create_database(services, "profiles")
-    return database, broker_settings(services)
-
-
-def reach(login):
-    """Options of ``alpot init`` that say where the services are, and the passwords."""
-    database, broker = login
-    options = {
-        "--database-host": database["database_hostname"],
-        "--database-port": database["database_port"],
-        "--database-name": database["database_name"],
-        "--database-user": database["database_username"],
-        "--broker-host": broker["broker_host"],
-        "--broker-port": broker["broker_port"],
-        "--broker-user": broker["broker_username"],
-    }
-    passwords = {
-        "ALPOT_DATABASE_PASSWORD": database["database_password"],
-        "ALPOT_BROKER_PASSWORD": broker["broker_password"],
-    }
-    return [word for pair in options.items() for word in pair], passwords
 
 
 def edited(folder, name, **changes):
@@ -125,24 +71,6 @@ def test_the_files_of_workstation_and_slurm_are_taken_by_verdi(
     assert "broker:      RabbitMQ" in status
     listed = command(folder, *verdi, "code", "list")
     assert all(f"{name}@cluster" in listed for name in ("alpot", "gpaw", "vasp"))
-
-
-@pytest.fixture(scope="module")
-def by_init(command, login, tmp_path_factory):
-    """An AIIDA_PATH that ``alpot init --profile slurm`` has set up, with its daemon."""
-    home = tmp_path_factory.mktemp("by_init")
-    options, passwords = reach(login)
-    told = command(
-        home,
-        *("alpot", "init", "--profile", "slurm", "--no-compile", "--no-questions", *options),
-        *("--computer", "cluster", "--host", "localhost", "--work-dir", home / "scratch"),
-        *("--processes", 2, "--queue", "debug", "--poll-interval", 1),
-        *("--machines", home / "machines.yaml"),
-        **passwords,
-    )
-    assert "cluster (core.local, core.slurm): made" in told
-    yield home
-    command(home, "verdi", "-p", "alpot", "daemon", "stop")
 
 
 def test_init_makes_a_profile_on_the_services_with_a_cluster(by_init, command):

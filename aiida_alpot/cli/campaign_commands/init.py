@@ -27,6 +27,7 @@ def command(kind: str, name: str, email: str, **given: Any) -> None:
     from aiida_alpot.cli import init_answers, installation
     from aiida_alpot.cli.questions import Questions
 
+    installation.find_own_verdi()
     questions = Questions(asks=given["questions"])
     if given["machines"] is not None and given["machines"].exists():
         raise SettingError(f"{given['machines']} is there already; name another file.")

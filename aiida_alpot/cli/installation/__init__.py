@@ -13,7 +13,7 @@ from aiida_alpot.cli.installation.codes import (
     imports_gpaw,
 )
 from aiida_alpot.cli.installation.computers import Cluster, ensure_cluster, ensure_computer
-from aiida_alpot.cli.installation.daemon import start_daemon
+from aiida_alpot.cli.installation.daemon import find_own_verdi, start_daemon
 from aiida_alpot.cli.installation.profiles import ensure_profile, let_readers_and_writers_meet
 from aiida_alpot.cli.installation.services import Broker, Database
 
@@ -28,6 +28,7 @@ __all__ = [
     "ensure_computer",
     "ensure_gpaw_code",
     "ensure_profile",
+    "find_own_verdi",
     "imports_gpaw",
     "let_readers_and_writers_meet",
     "start_daemon",

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiida_alpot.cli.profile import daemon_is_running
@@ -10,6 +13,16 @@ from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
+
+
+def find_own_verdi() -> None:
+    """Let AiiDA find the ``verdi`` of this environment, also where it is not activated.
+
+    It looks for it on the PATH when its engine is imported, so that this comes before.
+    """
+    beside = str(Path(sys.executable).parent)
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
 
 
 def start_daemon(profile: Profile, *, workers: int = 1) -> bool:
