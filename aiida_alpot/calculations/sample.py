@@ -26,6 +26,7 @@ class SampleCalculation(AlpotCalculation):
     VERB: ClassVar[str] = "sample"
     OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {
         "candidates": ("candidates.npz", ConfigurationsData, True),
+        "audit": ("audit.npz", ConfigurationsData, False),
     }
 
     @classmethod

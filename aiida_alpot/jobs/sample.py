@@ -15,6 +15,7 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.calculators import load_calculator
 from aiida_alpot.jobs.requests import Request, file_in
+from aiida_alpot.sampling.census import FrameCensus
 from aiida_alpot.sampling.driver import run_sampler
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
@@ -22,6 +23,7 @@ from aiida_alpot.sampling.settings import make_settings
 from aiida_alpot.sampling.stopping import StopRules
 
 CANDIDATES_FILE = "candidates.npz"
+AUDIT_FILE = "audit.npz"
 SELECT_THRESHOLD = 2.0
 
 
@@ -48,6 +50,11 @@ class SampleRequest(Request):
         Most frames kept of one chain; see :class:`~aiida_alpot.sampling.recording.RecordRules`.
     limits : dict
         The other keys of :class:`~aiida_alpot.sampling.stopping.StopRules`.
+    gamma_known : float or null
+        Grade up to which a frame counts as known; with it the result counts the independent frames
+        of each chain and those that extrapolate, see :mod:`aiida_alpot.sampling.census`.
+    audit_frames, audit_seed : int
+        Most known frames that are drawn at random for an audit, and the seed of the draw.
     """
 
     calculator: dict[str, Any]
@@ -62,13 +69,18 @@ class SampleRequest(Request):
     max_frames: int = 50
     record_every: int = 10
     limits: dict[str, Any] = field(default_factory=dict)
+    gamma_known: float | None = None
+    audit_frames: int = 0
+    audit_seed: int = 0
 
 
 REQUEST = SampleRequest
 
 
 def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
-    """Run the chains and write ``candidates.npz``; return how each chain went.
+    """Run the chains and write ``candidates.npz``, and ``audit.npz`` if asked for.
+
+    How each chain went is returned.
 
     Raises
     ------
@@ -79,6 +91,7 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     stop_rules, record_rules = make_rules(request)
     if request.seed < 0:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
+    census = make_census(request)
     starts = list(Configurations.load(file_in(folder, request.starts)))
     result = run_sampler(
         sampler,
@@ -89,12 +102,43 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
         record_rules=record_rules,
         name=request.name,
         turn=request.turn,
+        observe=None if census is None else census.observe,
     )
     result.frames.save(folder / CANDIDATES_FILE)
+    if census is not None and request.audit_frames:
+        census.drawn().save(folder / AUDIT_FILE)
     return {
-        "chains": [dataclasses.asdict(chain) for chain in result.chains],
+        "chains": [
+            dataclasses.asdict(chain) | (census.counts(chain.chain) if census else {})
+            for chain in result.chains
+        ],
         "n_candidates": len(result.frames),
     }
+
+
+def make_census(request: SampleRequest) -> FrameCensus | None:
+    """Return what counts and draws frames, None where no grade is known to hold.
+
+    Raises
+    ------
+    SettingError
+        If frames are to be drawn and ``gamma_known`` is not given, or a key is out of range.
+    """
+    if request.gamma_known is None:
+        if request.audit_frames:
+            raise SettingError(
+                "'audit_frames' draws frames that the grade vouches for; give 'gamma_known', the "
+                "grade up to which it does, such as 2."
+            )
+        return None
+    return FrameCensus(
+        sampler=request.name,
+        turn=request.turn,
+        every=request.record_every,
+        known=request.gamma_known,
+        n_drawn=request.audit_frames,
+        seed=request.audit_seed,
+    )
 
 
 def make_sampler_of(content: Mapping[str, Any]) -> Any:

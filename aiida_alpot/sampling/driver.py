@@ -171,7 +171,8 @@ class _Chain:
         """Record the frame and find out whether the chain ends with it."""
         grade = float(results.get("grade", math.nan))
         energy = float(results.get("energy", math.nan))
-        seen = Observation(frame.atoms, frame.step, energy, results["forces"], grade)
+        forces = results["forces"]
+        seen = Observation(frame.atoms, frame.step, energy, forces, grade, self.name)
         self.frames += 1
         if not math.isnan(grade):
             self.graded += 1

@@ -30,7 +30,8 @@ The gate before labelling refuses them by default, too.
 class Observation(NamedTuple):
     """What a condition sees: one frame with the results of its calculator.
 
-    ``energy`` in eV, ``forces`` in eV/A, ``grade`` NaN where nothing grades.
+    ``energy`` in eV, ``forces`` in eV/A, ``grade`` NaN where nothing grades; ``chain`` names the
+    chain that the frame belongs to.
     """
 
     atoms: Atoms
@@ -38,6 +39,7 @@ class Observation(NamedTuple):
     energy: float
     forces: np.ndarray
     grade: float
+    chain: str = ""
 
 
 class Stop(NamedTuple):
