@@ -122,6 +122,7 @@ def _label(campaign: Campaign) -> dict[str, Any]:
         "max_submitted": campaign.machines.label.max_submitted,
         "max_attempts": label.max_attempts,
         "min_success": label.min_success,
+        "turn_deadline_hours": label.turn_deadline_hours,
         "retry_options": dict(label.retry_options),
         "sizes": [one.model_dump() for one in campaign.machines.label.sizes],
     }

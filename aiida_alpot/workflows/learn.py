@@ -8,6 +8,7 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.fan_out import describe_failure
+from aiida_alpot.workflows.label.deadline import OUTSTANDING
 from aiida_alpot.workflows.ports import (
     committee_of,
     define_campaign_inputs,
@@ -63,6 +64,7 @@ class LearnWorkChain(WorkChain):
         self.ctx.committee = committee_of(self.inputs)
         self.ctx.training = dict(self.inputs.training)
         self.ctx.test = dict(self.inputs.get("test", {}))
+        self.ctx.outstanding = None
         self.ctx.ledgers = {}
         self.ctx.records = {}
 
@@ -84,6 +86,8 @@ class LearnWorkChain(WorkChain):
         builder.committee = dict(self.ctx.committee)
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
+        if self.ctx.outstanding is not None:
+            builder.outstanding = self.ctx.outstanding
         builder.metadata = {
             "label": f"turn {self.ctx.turn}",
             "call_link_label": f"turn_{self.ctx.turn:03d}",
@@ -107,6 +111,9 @@ class LearnWorkChain(WorkChain):
             self.ctx.training[f"turn_{turn:03d}"] = outputs.increment
         if "held_out" in outputs:
             self.ctx.test[held_out_name(turn)] = outputs.held_out
+        self.ctx.outstanding = None
+        if OUTSTANDING in outputs:
+            self.ctx.outstanding = outputs[OUTSTANDING]
         if "record" in outputs:
             self.ctx.records[f"turn_{turn:03d}"] = outputs.record
         if child.is_finished_ok:
@@ -127,7 +134,7 @@ class LearnWorkChain(WorkChain):
             return "VERDICT_STOPPED"
         if not had_labels:
             return "VERDICT_BUDGET_SPENT"
-        if record["n_selected"] == 0:
+        if record["n_selected"] == 0 and "increment" not in child.outputs:
             return "VERDICT_NOTHING_SELECTED"
         if self.ctx.turn >= self.budget().turns:
             return "VERDICT_TURNS_USED"

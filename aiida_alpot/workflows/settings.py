@@ -78,6 +78,7 @@ class LabelSettings(Request):
     max_attempts: int = 2
     min_success: float = 0.5
     max_submitted: int | None = None
+    turn_deadline_hours: float | None = None
     retry_options: dict[str, Any] = field(default_factory=dict)
     sizes: tuple[dict, ...] = ()
 

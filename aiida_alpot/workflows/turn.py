@@ -20,6 +20,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.label.builder import label_builder
+from aiida_alpot.workflows.label.deadline import OUTSTANDING, join_outstanding
 from aiida_alpot.workflows.label.quarantine import find_quarantined
 from aiida_alpot.workflows.label.skipped import list_skipped
 from aiida_alpot.workflows.options import code_for, job_options
@@ -67,6 +68,12 @@ class TurnWorkChain(WorkChain):
             required=False,
             help="What a first fit goes on from; it moves no atoms.",
         )
+        spec.input(
+            OUTSTANDING,
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Whose labels were on their way when the turn before closed.",
+        )
         define_committee_input(spec)
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
@@ -77,7 +84,11 @@ class TurnWorkChain(WorkChain):
             cls.inspect_samples,
             if_(cls.has_candidates)(
                 while_(cls.has_no_selection)(cls.select, cls.inspect_selection),
-                if_(cls.has_selection)(cls.label, cls.inspect_labels, cls.fit, cls.inspect_fit),
+            ),
+            if_(cls.has_labels_to_make)(
+                cls.label,
+                cls.inspect_labels,
+                if_(cls.has_increment)(cls.fit, cls.inspect_fit),
             ),
             cls.results,
         )
@@ -90,6 +101,12 @@ class TurnWorkChain(WorkChain):
         spec.output("ledger_held_out", valid_type=orm.Dict, required=False)
         spec.output(
             "ledger_skipped", valid_type=orm.Dict, required=False, help="What the gate refused."
+        )
+        spec.output(
+            OUTSTANDING,
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Whose labels are on their way; they are for the next turn.",
         )
         spec.output("record", valid_type=orm.Dict)
         define_turn_exit_codes(spec)
@@ -147,6 +164,8 @@ class TurnWorkChain(WorkChain):
         builder.candidates = dict(self.ctx.samples.outputs.candidates)
         builder.training = self.inputs.get("training", {})
         builder.quarantined = find_quarantined(settings)
+        if OUTSTANDING in self.inputs:
+            builder.pending = {OUTSTANDING: self.inputs[OUTSTANDING]}
         if "potential" in self.inputs:
             builder.potential = self.inputs.potential
             if read_section(settings, GradeSettings).grader == COMMITTEE:
@@ -182,12 +201,32 @@ class TurnWorkChain(WorkChain):
 
     def has_selection(self) -> bool:
         """Return whether a candidate is to be labelled for training."""
+        if "selection" not in self.ctx:
+            return False
         return bool(self.ctx.selection.outputs.selected.n_configurations)
+
+    def has_labels_to_make(self) -> bool:
+        """Return whether anything was selected, or is on its way since the turn before."""
+        return self.has_selection() or OUTSTANDING in self.inputs
+
+    def has_increment(self) -> bool:
+        """Return whether there are labels to fit to that no earlier turn had."""
+        return "increment" in self.outputs
 
     def label(self) -> None:
         """Label what was selected, and what is held out for tests."""
+        sets = {}
+        if self.has_selection():
+            sets["selected"] = self.ctx.selection.outputs.selected
+        late = self.inputs.get(OUTSTANDING)
+        if late is not None:
+            metadata = {"call_link_label": "join_outstanding"}
+            sets["selected"] = join_outstanding(late, metadata=metadata, **sets)
+        builder = self._label_builder(sets["selected"], "label", outstanding=late)
+        self.to_context(labels=self.submit(builder))
+        if "selection" not in self.ctx:
+            return
         outputs = self.ctx.selection.outputs
-        self.to_context(labels=self.submit(self._label_builder(outputs.selected, "label")))
         if "held_out" in outputs and outputs.held_out.n_configurations:
             held_out = self._label_builder(outputs.held_out, "label_held_out")
             self.to_context(held_out=self.submit(held_out))
@@ -205,6 +244,11 @@ class TurnWorkChain(WorkChain):
                 self.out(ledger, outputs.ledger)
             if "labelled" in outputs and outputs.labelled.n_configurations:
                 self.out(label, outputs.labelled)
+        if OUTSTANDING in self.ctx.labels.outputs:
+            self.out(OUTSTANDING, self.ctx.labels.outputs[OUTSTANDING])
+        if not self.has_selection() and not self.ctx.labels.is_finished_ok:
+            self.report(f"outstanding labels ended with {describe_end(self.ctx.labels)}")
+            return None
         if not self.ctx.labels.is_finished_ok:
             return self.exit_codes.ERROR_LABELLING_FAILED.format(
                 message=describe_end(self.ctx.labels)
@@ -262,8 +306,15 @@ class TurnWorkChain(WorkChain):
             return self.exit_codes.ERROR_FIT_FAILED.format(message="exploration selected nothing")
         return None
 
-    def _label_builder(self, configurations: ConfigurationsData, name: str) -> Any:
-        return label_builder(self.inputs, configurations, self.inputs.turn, self._metadata(name))
+    def _label_builder(
+        self,
+        configurations: ConfigurationsData,
+        name: str,
+        *,
+        outstanding: ConfigurationsData | None = None,
+    ) -> Any:
+        metadata, turn = self._metadata(name), self.inputs.turn
+        return label_builder(self.inputs, configurations, turn, metadata, outstanding=outstanding)
 
     def _metadata(self, stage: str) -> dict[str, Any]:
         label = f"turn {self.inputs.turn.value} / {stage.replace('_', ' ')}"

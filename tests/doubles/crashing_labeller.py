@@ -3,8 +3,8 @@
 
 ``CRASH_AT`` is a list such as ``first:segfault second:exit*1``: the process dies there for good, or
 only the given number of times. Deaths: ``segfault``, ``abort``, ``exit`` (``os._exit``), ``kill``
-(SIGKILL, as the killer of the kernel does when memory runs out), ``hang`` (waits for its wall
-time to end). ``CRASH_COUNTS`` is a folder that counts the deaths.
+(SIGKILL, as the killer of the kernel does when memory runs out). ``slow`` is no death: it waits
+until the file ``GO_ON`` is there, at most five minutes. ``CRASH_COUNTS`` is a folder that counts.
 
     CRASH_AT="cell_1:kill" python crashing_labeller.py request.json
 """
@@ -19,14 +19,20 @@ from pathlib import Path
 
 from aiida_alpot.jobs import label_driver
 
-WAYS = {
+DEATHS = {
     "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "abort": os.abort,
     "exit": lambda: os._exit(7),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "hang": lambda: time.sleep(600),
 }
 original = label_driver.atoms_of
+
+
+def wait_until_told() -> None:
+    """Wait for the file that the environment names."""
+    give_up = time.monotonic() + 300
+    while not Path(os.environ["GO_ON"]).exists() and time.monotonic() < give_up:
+        time.sleep(0.1)
 
 
 def die_if_asked(arrays, index):
@@ -37,7 +43,7 @@ def die_if_asked(arrays, index):
         way, _, times = way.partition("*")
         if name == identifier and (not times or deaths_of(identifier) < int(times)):
             count_death(identifier)
-            WAYS[way]()
+            (wait_until_told if way == "slow" else DEATHS[way])()
     return original(arrays, index)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_alpot.campaign.schema.keys import Count, Section, key
+from aiida_alpot.campaign.schema.keys import Count, PositiveFloat, Section, key
 
 
 class LabelSection(Section):
@@ -31,6 +31,12 @@ class LabelSection(Section):
     max_attempts: Count = key(2, "How often a failed configuration is tried.", "numbers from 1")
     min_success: float = key(
         0.5, "Least share of a turn's labels that must succeed.", "numbers from 0 to 1", ge=0, le=1
+    )
+    turn_deadline_hours: PositiveFloat | None = key(
+        None,
+        "Hours after which the labels of a turn close with those that are there; jobs still "
+        "queued or running are left alone, and their labels join the next turn.",
+        "numbers above 0, or nothing",
     )
     options: dict[str, Any] = key(
         {},

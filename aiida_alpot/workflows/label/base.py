@@ -23,8 +23,10 @@ from aiida_alpot.campaign.calculators import check_calculator, level_of_label
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
-from aiida_alpot.workflows.fan_out import FanOutWorkChain, describe_end
+from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.label.adoption import find_jobs_at_work, leave_alone, mark_job
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
+from aiida_alpot.workflows.label.deadline import OUTSTANDING, ClosingWorkChain
 from aiida_alpot.workflows.label.quarantine import QUARANTINED
 from aiida_alpot.workflows.label.recipes import (
     RECIPES,
@@ -43,7 +45,7 @@ from aiida_alpot.workflows.settings import LabelSettings, read_section
 Job = Mapping[str, Any]
 
 
-class LabelWorkChain(FanOutWorkChain):
+class LabelWorkChain(ClosingWorkChain):
     """Label a set of configurations at one level of theory.
 
     A job is plain JSON: ``indices`` of its configurations, ``changes`` of the recipes so far,
@@ -62,6 +64,12 @@ class LabelWorkChain(FanOutWorkChain):
         spec.input("settings", valid_type=orm.Dict, help="Read: the section `label`.")
         spec.input("configurations", valid_type=ConfigurationsData)
         spec.input("turn", valid_type=orm.Int, required=False, help="For the ledger.")
+        spec.input(
+            OUTSTANDING,
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Which of the configurations an earlier turn asked for before it closed.",
+        )
         spec.input("code", valid_type=orm.AbstractCode)
         define_job_inputs(spec)
         spec.outline(
@@ -78,6 +86,12 @@ class LabelWorkChain(FanOutWorkChain):
             valid_type=ConfigurationsData,
             required=False,
             help="What failed for good and is not asked for again.",
+        )
+        spec.output(
+            OUTSTANDING,
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Whose jobs were at work when the deadline passed.",
         )
         spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
         spec.exit_code(203, "ERROR_LEVEL_OF_THEORY", message="{message}")
@@ -171,6 +185,11 @@ class LabelWorkChain(FanOutWorkChain):
         missing = sorted(index for one, index in first_of.items() if one not in found)
         if found:
             self.report(f"found {len(hashes) - len(missing)} of {len(hashes)} labels")
+        self.ctx.adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
+        for entry in self.ctx.adopted:
+            taken = set(entry["job"]["indices"])
+            missing = [index for index in missing if index not in taken]
+            self.report(f"job {entry['pk']} labels {len(taken)} of them already, waiting for it")
         settings = self.check_settings(label.calculator)
         works = {index: self.work_of(configurations, index, settings) for index in missing}
         batches = plan_batches(works, label.sizes, self.batch_size())
@@ -179,6 +198,10 @@ class LabelWorkChain(FanOutWorkChain):
             for number, batch in enumerate(batches)
         }
         self.plan_jobs(jobs, max_jobs=label.max_jobs)
+
+    def has_jobs_waiting(self) -> bool:
+        """Return whether a job is still to be run, or one of somebody else to be waited for."""
+        return super().has_jobs_waiting() or len(self.ctx.adopted) > 0
 
     def run_jobs(self) -> None:
         """Submit the next jobs, as many as may be in flight here and on the computer."""
@@ -190,22 +213,39 @@ class LabelWorkChain(FanOutWorkChain):
             self.report(f"{most} label jobs on the computer already, waiting for PK {other}")
             self.to_context(waited_for=orm.load_node(other))
             return
+        hashes = self.requested().hashes()
         batch = wanted[:room]
         self.ctx.waiting = self.ctx.waiting[room:]
         self.ctx.attempts = self.ctx.attempts + batch
         for entry in batch:
-            builder = self.build_job(entry["name"], entry["job"], entry["attempt"])
-            self.to_context(nodes=append_(self.submit(builder)))
+            node = self.submit(self.build_job(entry["name"], entry["job"], entry["attempt"]))
+            marks = [hashes[index] for index in entry["job"]["indices"]]
+            mark_job(node, self.label_settings().level_of_theory, marks, entry)
+            self.to_context(nodes=append_(node))
+        if not self.ctx.waiting:  # the jobs of others hold up none of ours
+            self.ctx.attempts = self.ctx.attempts + self.ctx.adopted
+            for entry in self.ctx.adopted:
+                self.to_context(nodes=append_(orm.load_node(entry["pk"])))
+            self.ctx.adopted = []
 
     def inspect_jobs(self) -> None:
         """Read what the last jobs gave; plan the next attempt at what has no label."""
         retries = []
+        if self.is_closed:  # what was not waited for yet is at work too
+            self.ctx.attempts = self.ctx.attempts + self.ctx.adopted
+            self.ctx.nodes += [orm.load_node(entry["pk"]) for entry in self.ctx.adopted]
+            self.ctx.adopted = []
         for entry, node in self.new_attempts():
+            entry["late"] = not node.is_terminated
+            if entry["late"]:
+                leave_alone(node)
+                continue
             causes = self.read_job(entry, node)
             entry["causes"] = {str(index): cause for index, cause in causes.items()}
             if not causes:
                 continue
             again = self.plan_retries(entry, causes)
+            entry["given_up"] = self.is_closed and bool(again)
             told = ", ".join(f"'{one['job']['recipe']}'" for one in again)
             self.report(
                 f"{node.process_label}<{node.pk}> '{entry['name']}' left {len(causes)} without a "
@@ -213,7 +253,7 @@ class LabelWorkChain(FanOutWorkChain):
                 + (f"; trying again: {told}" if again else "")
             )
             retries += again
-        self.ctx.waiting = retries + self.ctx.waiting
+        self.ctx.waiting = [] if self.is_closed else retries + self.ctx.waiting
 
     def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
         """Return the next attempts at configurations that have no label, by their causes."""
@@ -258,10 +298,13 @@ class LabelWorkChain(FanOutWorkChain):
             for link, output in ((LABELS, "labelled"), (RESULT, "result")):
                 if output in entry.get("outputs", {}):
                     sources[f"{link}{number:03d}"] = orm.load_node(entry["outputs"][output])
+        late = self.inputs[OUTSTANDING].get_configurations() if OUTSTANDING in self.inputs else None
         record = {
             "turn": self.inputs.turn.value if "turn" in self.inputs else -1,
             "level_of_theory": self.label_settings().level_of_theory,
             "attempts": attempts,
+            "late_from": dict(zip(late.hashes(), late.turn.tolist(), strict=True)) if late else {},
+            "closed": self.is_closed,
         }
         collected = collect_labels(
             self.inputs.configurations,
@@ -271,12 +314,14 @@ class LabelWorkChain(FanOutWorkChain):
         )
         self.out("labelled", collected["labelled"])
         self.out("ledger", collected["ledger"])
-        if QUARANTINED in collected:
-            self.out(QUARANTINED, collected[QUARANTINED])
+        for name in (QUARANTINED, OUTSTANDING):
+            if name in collected:
+                self.out(name, collected[name])
 
     def judge(self) -> ExitCode | None:
         """Return an exit code where too few configurations were labelled."""
         entries = self.outputs["ledger"].get_dict()["entries"]
+        entries = [entry for entry in entries if entry["status"] not in ("late", "skipped")]
         failed = [entry for entry in entries if entry["status"] == "failed"]
         n_labelled = len(entries) - len(failed)
         if n_labelled == len(entries):
@@ -292,6 +337,21 @@ class LabelWorkChain(FanOutWorkChain):
                 n_labelled=n_labelled, n_requested=len(entries), message=message
             )
         return None
+
+    # --- the deadline
+
+    def hours_to_deadline(self) -> float | None:
+        """Return after how many hours the labels of a turn close; first sets never do."""
+        if "turn" not in self.inputs or self.inputs.turn.value < 1:
+            return None
+        return self.label_settings().turn_deadline_hours
+
+    def has_result(self) -> bool:
+        """Return whether a label is there."""
+        nodes = [node for node in self.ctx.nodes if isinstance(node, orm.ProcessNode)]
+        return bool(self.ctx.found) or any(
+            node.is_finished_ok or "labelled" in node.outputs for node in nodes
+        )
 
     # --- what the steps and the subclasses use
 
@@ -341,6 +401,8 @@ def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:
         "indices": entry["job"]["indices"],
         "recipe": entry["job"]["recipe"],
         "causes": entry.get("causes", {}),
+        "late": entry.get("late", False),
+        "given_up": entry.get("given_up", False),
         "node": entry.get("node", node.uuid),
         "end": describe_end(node),
         "exit_code": node.exit_status,

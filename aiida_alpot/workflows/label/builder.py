@@ -69,15 +69,25 @@ def complete_level(label: Mapping[str, Any], species: list[str]) -> str:
 
 
 def label_builder(
-    inputs: Any, configurations: ConfigurationsData, turn: orm.Int, metadata: dict[str, Any]
+    inputs: Any,
+    configurations: ConfigurationsData,
+    turn: orm.Int,
+    metadata: dict[str, Any],
+    *,
+    outstanding: ConfigurationsData | None = None,
 ) -> Any:
-    """Return the inputs of the WorkChain that labels ``configurations`` for a campaign."""
+    """Return the inputs of the WorkChain that labels ``configurations`` for a campaign.
+
+    Those of them that are ``outstanding`` were asked for by an earlier turn.
+    """
     kind = read_section(inputs.settings.get_dict(), LabelSettings).workchain
     process = labeller(kind)
     builder = process.get_builder()
     builder.settings = inputs.settings
     builder.configurations = configurations
     builder.turn = turn
+    if outstanding is not None:
+        builder.outstanding = outstanding
     builder.code = code_for(inputs.codes, "label")
     if "code_gamma" in process.spec().inputs and "label_gamma" in inputs.codes:
         builder.code_gamma = inputs.codes["label_gamma"]

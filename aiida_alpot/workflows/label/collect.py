@@ -17,13 +17,12 @@ from aiida.engine import calcfunction
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import LevelOfTheoryError
-from aiida_alpot.workflows.label.quarantine import (
-    QUARANTINED,
-    is_own_fault,
-    select_quarantined,
-)
+from aiida_alpot.workflows.label.deadline import OUTSTANDING
+from aiida_alpot.workflows.label.quarantine import QUARANTINED, is_own_fault
 
 FOUND, LABELS, RESULT = "found_", "labels_", "result_"
+STILL_AT_WORK = "its job was still at work when the turn closed at its deadline"
+NOT_SUBMITTED = "the turn closed at its deadline before a job was submitted"
 
 
 class LabelSource(NamedTuple):
@@ -41,7 +40,8 @@ def collect_labels(
 ) -> dict[str, orm.Data]:
     """Return the labelled configurations in the order requested, and the ledger.
 
-    Those that failed for good are a set of their own, ``quarantined``.
+    Those that failed for good are a set of their own, ``quarantined``, and those whose jobs were
+    at work when the deadline passed another, ``outstanding``.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def collect_labels(
         What was to be labelled; names, origins, weights and masks are kept.
     record : Dict
         ``{"turn", "level_of_theory", "attempts"}``, attempts a list of ``{"name", "node",
-        "attempt", "indices", "end", "exit_code", "recipe", "causes"}``.
+        "attempt", "indices", "end", "exit_code", "recipe", "causes"}``; where a turn closes at a
+        deadline also ``closed``, and ``late_from``, the turns that asked for outstanding labels.
     **sources : ConfigurationsData or Dict
         ``found_000`` ...: nodes that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
         of the attempts, by their place in the record.
@@ -68,7 +69,7 @@ def collect_labels(
             one,
             origins.get(one),
             verdicts.get(one, {}),
-            content["turn"],
+            content,
         )
         for index, one in enumerate(hashes)
     ]
@@ -76,9 +77,15 @@ def collect_labels(
         "labelled": ConfigurationsData.from_configurations(labelled),
         "ledger": orm.Dict({"entries": entries}),
     }
-    quarantined = select_quarantined(configurations, entries, content["level_of_theory"])
-    if len(quarantined):
-        collected[QUARANTINED] = ConfigurationsData.from_configurations(quarantined)
+    for name, chosen in (
+        (QUARANTINED, [bool(entry.get(QUARANTINED)) for entry in entries]),
+        (OUTSTANDING, [entry["status"] == "late" for entry in entries]),
+    ):
+        if any(chosen):
+            # a set without labels, of the level at which they were asked for
+            bare = configurations.without_labels().select(np.array(chosen))
+            bare = bare.replace(level_of_theory=content["level_of_theory"])
+            collected[name] = ConfigurationsData.from_configurations(bare)
     return collected
 
 
@@ -165,6 +172,8 @@ def _verdicts(
                 "seconds": None,
                 "attempts": counts[hashes[index]],
                 "alone": len(attempt["indices"]) == 1,
+                "late": attempt.get("late", False),
+                "given_up": attempt.get("given_up", False),
                 **told,
             }
         result = sources.get(f"{RESULT}{number:03d}")
@@ -175,15 +184,28 @@ def _verdicts(
 
 
 def _ledger_entry(
-    identifier: str, one: str, source: LabelSource | None, verdict: Mapping[str, Any], turn: int
+    identifier: str,
+    one: str,
+    source: LabelSource | None,
+    verdict: Mapping[str, Any],
+    record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    entry = {"identifier": identifier, "hash": one, "turn": turn}
+    entry = {"identifier": identifier, "hash": one, "turn": record["turn"]}
+    closed = record.get("closed", False)
+    if one in record.get("late_from", {}):
+        entry["late_from"] = record["late_from"][one]
     if source is not None and source.link.startswith(FOUND):
         return {**entry, **_UNTRIED, "status": "looked_up", "node": source.node, "seconds": 0.0}
     told = {**_UNTRIED, **{key: verdict[key] for key in _UNTRIED if verdict.get(key) is not None}}
     if source is None:
+        if verdict.get("late"):
+            return {**entry, **told, "status": "late", "reason": STILL_AT_WORK, "seconds": None}
+        if closed and not verdict:
+            told |= {"rule": "deadline", "reason": NOT_SUBMITTED, "seconds": 0.0}
+            return {**entry, **told, "status": "skipped"}
         reason = verdict.get("reason") or "it was never submitted"
         bad = is_own_fault(told["cause"], alone=bool(verdict.get("alone")))
+        bad = bad and not verdict.get("given_up")
         told |= {"reason": reason, "seconds": None, QUARANTINED: bad}
         return {**entry, **told, "status": "failed"}
     kept = {"reason": "", "cause": "", "node": source.node, "attempt": verdict.get("attempt", 1)}

@@ -9,13 +9,11 @@ finds them; the gate refuses what is like them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from aiida import orm
 
-from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.workflows.label.recipes import (
     CRASHED,
@@ -44,18 +42,6 @@ def is_own_fault(cause: str, *, alone: bool) -> bool:
         Whether the configuration was alone in the last job that tried it.
     """
     return cause in _OWN_FAULT or (alone and cause in _OWN_FAULT_IF_ALONE)
-
-
-def select_quarantined(
-    configurations: Configurations, entries: Sequence[Mapping[str, Any]], level_of_theory: str
-) -> Configurations:
-    """Return those configurations that their ledger entries put into quarantine, without labels.
-
-    The set has the level of theory at which they failed.
-    """
-    chosen = np.array([bool(entry.get(QUARANTINED)) for entry in entries], dtype=bool)
-    bare = configurations.without_labels().select(chosen)
-    return bare.replace(level_of_theory=level_of_theory)
 
 
 def find_quarantined(settings: Mapping[str, Any]) -> dict[str, ConfigurationsData]:

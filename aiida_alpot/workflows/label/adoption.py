@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Label jobs that are at work for somebody else: they are waited for, not submitted again.
+
+Every label job is marked with the hashes of its configurations and their level of theory. Before a
+WorkChain submits anything, it takes over the jobs of its configurations that another one, of this
+campaign or of any other, has submitted and that have not ended; also those that an earlier turn
+left alone at its deadline and that have ended since, so that their failures are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from aiida import orm
+from aiida.common import timezone
+
+MARK = "alpot_label_job"
+LEFT_ALONE = "alpot_left_alone"
+STALE_AFTER = timedelta(days=1)
+"""A job that nobody looked at for so long belongs to a process that is gone."""
+_ENDED = ("finished", "excepted", "killed")
+
+
+def mark_job(
+    node: orm.ProcessNode, level_of_theory: str, hashes: Sequence[str], entry: Mapping[str, Any]
+) -> None:
+    """Write on a job what it labels.
+
+    Parameters
+    ----------
+    node : ProcessNode
+        The job.
+    level_of_theory : str
+        Of its labels.
+    hashes : sequence of str
+        Of its configurations.
+    entry : mapping
+        ``attempt`` and ``job``, as the WorkChain plans them.
+    """
+    job = {key: value for key, value in entry["job"].items() if key != "indices"}
+    content = {"level_of_theory": level_of_theory, "hashes": list(hashes)}
+    node.base.extras.set(MARK, {**content, "attempt": entry["attempt"], "job": job})
+
+
+def leave_alone(node: orm.ProcessNode) -> None:
+    """Write on a job that the turn that submitted it has closed."""
+    node.base.extras.set(LEFT_ALONE, True)
+
+
+def find_jobs_at_work(
+    hashes: Sequence[str], missing: Sequence[int], level_of_theory: str
+) -> list[dict[str, Any]]:
+    """Return the jobs to take over, newest first, as entries of a plan with their ``pk``.
+
+    Parameters
+    ----------
+    hashes : sequence of str
+        Of all configurations that are asked for.
+    missing : sequence of int
+        Those that have no label.
+    level_of_theory : str
+        Of the labels.
+    """
+    place_of = {hashes[index]: index for index in missing}
+    adopted: list[dict[str, Any]] = []
+    for pk, mark in _marked_jobs():
+        if mark["level_of_theory"] != level_of_theory:
+            continue
+        indices = sorted(place_of.pop(one) for one in mark["hashes"] if one in place_of)
+        if indices:
+            job = {**mark["job"], "indices": indices}
+            name = f"adopted_{len(adopted):03d}"
+            adopted.append({"name": name, "job": job, "attempt": mark["attempt"], "pk": pk})
+    return adopted
+
+
+def _marked_jobs() -> list[tuple[int, dict[str, Any]]]:
+    query = orm.QueryBuilder()
+    at_work = {
+        "and": [
+            {
+                "or": [
+                    {"attributes.process_state": {"!in": list(_ENDED)}},
+                    {"attributes": {"!has_key": "process_state"}},
+                ]
+            },
+            {"mtime": {">": timezone.now() - STALE_AFTER}},
+        ]
+    }
+    query.append(
+        orm.ProcessNode,
+        filters={
+            "extras": {"has_key": MARK},
+            "or": [at_work, {f"extras.{LEFT_ALONE}": True}],
+        },
+        project=["id", f"extras.{MARK}"],
+        tag="job",
+    )
+    query.order_by({"job": {"id": "desc"}})
+    return [(pk, mark) for pk, mark in query.iterall()]
