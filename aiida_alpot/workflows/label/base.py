@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, append_
 
-from aiida_alpot.campaign.calculators import check_calculator, level_of_label
+from aiida_alpot.campaign.calculators import check_calculator
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
@@ -178,7 +178,7 @@ class LabelWorkChain(ClosingWorkChain):
         """Find the labels that are there; plan jobs for the others, each configuration once."""
         label = self.label_settings()
         configurations = self.requested()
-        hashes = configurations.hashes()
+        hashes = self.hashes()
         found = find_labels(hashes, label.level_of_theory)
         self.ctx.found = list(dict.fromkeys(found.values()))
         first_of = {one: index for index, one in reversed(list(enumerate(hashes)))}
@@ -213,7 +213,7 @@ class LabelWorkChain(ClosingWorkChain):
             self.report(f"{most} label jobs on the computer already, waiting for PK {other}")
             self.to_context(waited_for=orm.load_node(other))
             return
-        hashes = self.requested().hashes()
+        hashes = self.hashes()
         batch = wanted[:room]
         self.ctx.waiting = self.ctx.waiting[room:]
         self.ctx.attempts = self.ctx.attempts + batch
@@ -365,9 +365,16 @@ class LabelWorkChain(ClosingWorkChain):
         return list(named or self.inputs.configurations.species)
 
     def requested(self) -> Configurations:
-        """Return the configurations to be labelled."""
-        requested: Configurations = self.inputs.configurations.get_configurations()
-        return requested
+        """Return the configurations to be labelled; read once, and in no checkpoint."""
+        if not hasattr(self, "_requested"):
+            self._requested: Configurations = self.inputs.configurations.get_configurations()
+        return self._requested
+
+    def hashes(self) -> list[str]:
+        """Return the hashes of the configurations to be labelled; computed once."""
+        if not hasattr(self, "_hashes"):
+            self._hashes: list[str] = self.requested().hashes()
+        return self._hashes
 
     def max_attempts(self) -> int:
         """Return how often a configuration is tried at most."""
@@ -386,12 +393,6 @@ class LabelWorkChain(ClosingWorkChain):
             "label": f"{self.inputs.metadata.get('label', '') or 'label'} {name}",
             "call_link_label": f"{name}_attempt_{attempt}",
         }
-
-
-def level_by_settings(calculator: Mapping[str, Any], *, workchain: str | None = None) -> str:
-    """Return the level of theory that the settings of a calculator alone decide."""
-    name, settings = str(calculator.get("name")), calculator.get("settings") or {}
-    return level_of_label(name, settings, workchain=workchain)
 
 
 def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:

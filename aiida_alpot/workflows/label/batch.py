@@ -52,7 +52,7 @@ class BatchLabelWorkChain(LabelWorkChain):
         entry["outputs"] = {
             name: node.outputs[name].uuid for name in ("labelled", "result") if name in node.outputs
         }
-        hashes = self.requested().hashes()
+        hashes = self.hashes()
         verdicts: dict[str, str] = {}
         if "result" in node.outputs:
             for verdict in node.outputs.result.get_dict().get("verdicts", []):
