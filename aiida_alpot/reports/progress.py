@@ -264,13 +264,15 @@ def _count_labels(processes: list[Any]) -> dict[str, Any]:
 
 
 def _labels_used(node: Any, own: list[Any], processes: list[Any], finished: FinishedTurns) -> int:
-    """Return how many entries the ledgers of a campaign have so far."""
+    """Return how many labels of the budget the ledgers of a campaign stand for so far."""
+    from aiida_alpot.workflows.records import count_spent
+
     used = 0
     for step in [node, *processes]:
         count = finished.labels.get(step.uuid)
         if count is None:
             steps = own if step is node else children(step)
-            count = sum(1 for _ in _ledger_entries(steps))
+            count = count_spent(_ledger_entries(steps))
             if step.uuid in finished.turns:
                 finished.labels[step.uuid] = count
         used += count
