@@ -6,9 +6,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -108,31 +109,27 @@ class ArrayFile:
 
     @classmethod
     def _read(cls, archive: zipfile.ZipFile, source: str) -> dict[str, Any]:
-        members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
-        headers: dict[str, ArrayHeader] = {}
-        for name, member in members.items():
-            with archive.open(member) as file:
-                headers[name] = read_header(file, name, member.file_size)
-        schema = -1
-        if "schema" in members and headers["schema"].shape == ():
-            schema = int(_read_array(archive, members["schema"], headers["schema"], "schema"))
-        cls.check_names(set(members), schema, source)
-        check_layout(headers, cls.LAYOUT)
-        return {
-            name: _read_array(archive, members[name], headers[name], name) for name in cls.LAYOUT
-        }
+        with ExitStack() as stack:
+            files: dict[str, Any] = {}
+            headers: dict[str, ArrayHeader] = {}
+            for member in archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                files[name] = stack.enter_context(archive.open(member))
+                headers[name] = read_header(files[name], name, member.file_size)
+            schema = -1
+            if "schema" in files and headers["schema"].shape == ():
+                schema = int(_read_array(files["schema"], headers["schema"], "schema"))
+            cls.check_names(set(files), schema, source)
+            check_layout(headers, cls.LAYOUT)
+            return {name: _read_array(files[name], headers[name], name) for name in cls.LAYOUT}
 
 
-def _read_array(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, header: ArrayHeader, name: str
-) -> Array:
+def _read_array(file: Any, header: ArrayHeader, name: str) -> Array:
+    """Read what follows the header of an open array."""
     array: Array = np.empty(header.shape[::-1] if header.is_fortran else header.shape, header.dtype)
-    with archive.open(member) as opened:
-        file = cast(Any, opened)  # IO[bytes] knows no readinto
-        read_header(file, name, member.file_size)
-        # reading beyond the end has the checksum compared
-        if file.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes or file.read(1):
-            raise ValueError(f"{name} is truncated")
+    # reading beyond the end has the checksum compared
+    if file.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes or file.read(1):
+        raise ValueError(f"{name} is truncated")
     check_text(array, name)
     array = np.ascontiguousarray(array.T) if header.is_fortran else array
     return array.astype(header.dtype.newbyteorder("="), copy=False)

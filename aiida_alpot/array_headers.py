@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -51,11 +52,12 @@ _SURROGATES = (0xD800, 0xDFFF)
 
 
 class ArrayHeader(NamedTuple):
-    """What stands at the beginning of an ``.npy`` file."""
+    """What stands at the beginning of an ``.npy`` file, and how many bytes it takes."""
 
     shape: tuple[int, ...]
     is_fortran: bool
     dtype: np.dtype
+    n_bytes: int = 0
 
 
 def check_members(archive: zipfile.ZipFile, n_bytes: int, expected: Sequence[str]) -> None:
@@ -90,15 +92,20 @@ def read_header(file: IO[bytes], name: str, n_bytes: int) -> ArrayHeader:
     length = int.from_bytes(file.read(width), "little")
     if not 0 < length <= _LONGEST_HEADER:
         raise ValueError(f"{name} has a header of {length} bytes")
-    header = _parse_header(file.read(length).decode("latin-1"), name)
+    text = file.read(length).decode("latin-1")
+    try:
+        header = _parse_header(text)
+    except ValueError as error:
+        raise ValueError(f"{name} has a header that cannot be read") from error
+    header = header._replace(n_bytes=len(start) + width + length)
     wanted = math.prod(header.shape) * header.dtype.itemsize
-    there = n_bytes - len(start) - width - length
-    if wanted != there:
-        raise ValueError(f"{name} takes {wanted} bytes, {there} are there")
+    if wanted != n_bytes - header.n_bytes:
+        raise ValueError(f"{name} takes {wanted} bytes, {n_bytes - header.n_bytes} are there")
     return header
 
 
-def _parse_header(text: str, name: str) -> ArrayHeader:
+@lru_cache(maxsize=1024)
+def _parse_header(text: str) -> ArrayHeader:
     try:
         content = ast.literal_eval(text.strip())
         shape, descr = tuple(content["shape"]), content["descr"]
@@ -109,14 +116,14 @@ def _parse_header(text: str, name: str) -> ArrayHeader:
         return ArrayHeader(shape, bool(is_fortran), np.dtype(descr))
     # what literal_eval and NumPy say of hostile text
     except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(f"{name} has a header that cannot be read") from error
+        raise ValueError("a header that cannot be read") from error
 
 
 def check_layout(headers: Mapping[str, ArrayHeader], layout: Layout) -> None:
     """Raise ValueError unless arrays have the types and the shapes of the layout."""
     lengths: dict[str, int] = {}
     for name, (kind, dimensions) in layout.items():
-        shape, _, dtype = headers[name]
+        shape, dtype = headers[name].shape, headers[name].dtype
         found = dtype.kind if kind == "U" else f"{dtype.kind}{dtype.itemsize}"
         if found != kind or len(shape) != len(dimensions):
             raise ValueError(f"{name} is of type {dtype} and shape {shape}")

@@ -36,9 +36,9 @@ class ArrayRows:
 
     def __init__(self, file: IO[bytes], name: str, n_bytes: int) -> None:
         self.header = read_header(file, name, n_bytes)
-        self.shape, is_fortran, self._dtype = self.header
+        self.shape, self._dtype = self.header.shape, self.header.dtype
         # what was written column by column, by an earlier version
-        self._file = self._by_rows(file) if is_fortran else file
+        self._file = self._by_rows(file) if self.header.is_fortran else file
         self._name = name
 
     def _by_rows(self, file: IO[bytes]) -> IO[bytes]:

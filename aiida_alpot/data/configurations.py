@@ -88,10 +88,8 @@ class ConfigurationsData(ContentFileData):
 
 def fully_labelled(configurations: Configurations) -> np.ndarray:
     """Return for each configuration, (n,) bool, whether it has an energy and all forces."""
-    has_force = np.isfinite(configurations.forces).all(axis=1)
-    n_without = np.array(
-        [(~has_force[configurations.atoms_slice(i)]).sum() for i in range(len(configurations))],
-        dtype=int,
-    )
-    complete: np.ndarray = np.isfinite(configurations.energy) & (n_without == 0)
+    is_absent = ~np.isfinite(configurations.forces).all(axis=1)
+    n_absent = np.concatenate([[0], np.cumsum(is_absent)])
+    has_forces = n_absent[configurations.offsets[1:]] == n_absent[configurations.offsets[:-1]]
+    complete: np.ndarray = np.isfinite(configurations.energy) & has_forces
     return complete

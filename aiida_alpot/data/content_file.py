@@ -53,6 +53,13 @@ class ContentFileData(SinglefileData):
             source = str(filename or getattr(file, "name", self.FILENAME))
         self._set_content(content, source=source)
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        # the base class opens it twice, which takes longer than reading an increment
+        content: bytes = self.base.repository.get_object_content(self.FILENAME, mode="rb")
+        return content
+
     def _set_content(self, content: bytes, *, source: str) -> None:
         attributes = self.describe(content, source)
         # the copy in the base class also drops any file that was there before
