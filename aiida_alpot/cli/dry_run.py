@@ -136,7 +136,26 @@ def _script_lines(campaign: Campaign, profile: str | None) -> list[str]:
         if profile is not None:
             raise
         return [f"not known yet: {error}"]
-    return scheduler_script(campaign).splitlines()
+    return first_job_lines(campaign)
+
+
+def first_job_lines(campaign: Campaign) -> list[str]:
+    """Return the script of the first label job, or what a plugin would be asked for.
+
+    Raises
+    ------
+    ServiceError
+        If a code is not there.
+    SettingError
+        If a plugin does not know its settings, or this profile lacks what they name.
+    """
+    from aiida_alpot.workflows.label.preview import labels_one_by_one, preview_lines
+
+    label = campaign.as_settings()["label"]
+    if not labels_one_by_one(label["workchain"]):
+        return scheduler_script(campaign).splitlines()
+    first = campaign.training if len(campaign.training) else campaign.structures
+    return preview_lines(label, first, list(campaign.content.species))
 
 
 def scheduler_script(campaign: Campaign) -> str:

@@ -9,6 +9,7 @@ from ase.calculators.emt import EMT
 
 from aiida_alpot.campaign import load_campaign
 from aiida_alpot.campaign.settings import code_labels
+from aiida_alpot.cli.dry_run import first_job_lines
 from aiida_alpot.cli.launch import campaign_builder
 
 CAMPAIGN = """\
@@ -52,6 +53,14 @@ def test_the_file_names_the_code_and_the_workchain(campaign):
     assert code_labels(campaign)["label"] == "vasp@localhost"
     assert campaign.as_settings()["label"]["workchain"] == "vasp"
     assert "sha512" not in campaign.level_of_theory
+
+
+def test_a_dry_run_shows_what_vasp_would_be_asked_for(campaign, alpot_code, potcar_family):
+    shown = "\n".join(first_job_lines(campaign))
+    assert "vasp.v2.vasp" in shown
+    assert "sha512:" in shown
+    assert "ismear: 1" in shown
+    assert "mesh: [4, 4, 4]" in shown
 
 
 def test_a_campaign_labels_with_vasp_from_file_to_potential(ended):
