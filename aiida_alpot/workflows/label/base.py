@@ -23,6 +23,7 @@ from aiida_alpot.campaign.calculators import check_calculator
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
+from aiida_alpot.workflows.accounting import cores_of_node
 from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.adoption import find_jobs_at_work, leave_alone, mark_job
 from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
@@ -303,6 +304,7 @@ class LabelWorkChain(ClosingWorkChain):
             "turn": self.inputs.turn.value if "turn" in self.inputs else -1,
             "level_of_theory": self.label_settings().level_of_theory,
             "attempts": attempts,
+            "works": self.works(),
             "late_from": dict(zip(late.hashes(), late.turn.tolist(), strict=True)) if late else {},
             "closed": self.is_closed,
         }
@@ -376,6 +378,12 @@ class LabelWorkChain(ClosingWorkChain):
             self._hashes: list[str] = self.requested().hashes()
         return self._hashes
 
+    def works(self) -> list[int]:
+        """Return atoms x k-points of each configuration."""
+        configurations = self.requested()
+        settings = self.check_settings(self.label_settings().calculator)
+        return [self.work_of(configurations, i, settings) for i in range(len(configurations))]
+
     def max_attempts(self) -> int:
         """Return how often a configuration is tried at most."""
         return self.label_settings().max_attempts
@@ -407,4 +415,5 @@ def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:
         "node": entry.get("node", node.uuid),
         "end": describe_end(node),
         "exit_code": node.exit_status,
+        "cores": cores_of_node(node),
     }

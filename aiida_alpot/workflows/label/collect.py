@@ -49,7 +49,8 @@ def collect_labels(
         What was to be labelled; names, origins, weights and masks are kept.
     record : Dict
         ``{"turn", "level_of_theory", "attempts"}``, attempts a list of ``{"name", "node",
-        "attempt", "indices", "end", "exit_code", "recipe", "causes"}``; where a turn closes at a
+        "attempt", "indices", "end", "exit_code", "recipe", "causes", "cores"}``; ``works``, atoms x
+        k-points of each configuration; where a turn closes at a
         deadline also ``closed``, and ``late_from``, the turns that asked for outstanding labels.
     **sources : ConfigurationsData or Dict
         ``found_000`` ...: nodes that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
@@ -73,6 +74,7 @@ def collect_labels(
         )
         for index, one in enumerate(hashes)
     ]
+    add_costs(entries, configurations, content)
     collected = {
         "labelled": ConfigurationsData.from_configurations(labelled),
         "ledger": orm.Dict({"entries": entries}),
@@ -87,6 +89,22 @@ def collect_labels(
             bare = bare.replace(level_of_theory=content["level_of_theory"])
             collected[name] = ConfigurationsData.from_configurations(bare)
     return collected
+
+
+def add_costs(
+    entries: list[dict[str, Any]], configurations: Configurations, record: Mapping[str, Any]
+) -> None:
+    """Add to ledger entries the size of each cell, and what its label cost.
+
+    ``n_atoms``, ``work`` (atoms x k-points) and ``core_seconds``, the seconds of the calculation
+    times the cores of its job; null where there is no label.
+    """
+    cores = {attempt["node"]: attempt.get("cores", 1) for attempt in record["attempts"]}
+    works = record.get("works") or configurations.n_atoms.tolist()
+    for entry, n_atoms, work in zip(entries, configurations.n_atoms.tolist(), works, strict=True):
+        seconds = entry["seconds"]
+        spent = None if seconds is None else seconds * cores.get(entry["node"], 1)
+        entry |= {"n_atoms": n_atoms, "work": work, "core_seconds": spent}
 
 
 def fill_labels(
