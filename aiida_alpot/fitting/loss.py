@@ -116,6 +116,16 @@ class Targets:
         scales = (self.energy_scale, self.strain_scale, self.force_scale)
         return sum(int(np.count_nonzero(scale)) for scale in scales)
 
+    @property
+    def negligible_loss(self) -> float:
+        """Loss of a fit that is exact but for rounding: labels off by 1e-8 of their own size."""
+        parts = (
+            self.energy_scale * self.energy,
+            self.strain_scale * self.strain,
+            self.force_scale * self.forces,
+        )
+        return 1e-16 * sum(float(np.vdot(part, part)) for part in parts)
+
     def select(self, indices: Array, offsets: Array) -> Targets:
         """Return some configurations, in their order; ``offsets`` are the first atoms of all.
 

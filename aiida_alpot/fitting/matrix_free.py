@@ -56,6 +56,7 @@ def search_matrix_free(
     return descend(
         potential,
         _Examiner(potential, environment, targets, threads),
+        negligible_loss=targets.negligible_loss,
         max_iterations=max_iterations,
         tolerance=tolerance,
         report=report,

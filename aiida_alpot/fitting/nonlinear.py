@@ -108,6 +108,7 @@ def search_radial(
     return descend(
         potential,
         _Examiner(environment, targets, threads),
+        negligible_loss=targets.negligible_loss,
         max_iterations=max_iterations,
         tolerance=tolerance,
         report=report,
@@ -118,6 +119,7 @@ def descend(
     potential: MomentTensorPotential,
     examine: Examine,
     *,
+    negligible_loss: float,
     max_iterations: int,
     tolerance: float,
     report: Callable[[SearchState], None],
@@ -130,6 +132,8 @@ def descend(
         Starting point.
     examine : callable
         Gives the best linear coefficients of a trial, its loss and the model around it.
+    negligible_loss : float
+        A search that reaches it has converged.
     max_iterations : int
         Largest number of accepted steps.
     tolerance : float
@@ -155,7 +159,7 @@ def descend(
         last, (state, point) = state, following
         n_quiet = n_quiet + 1 if last.loss - state.loss <= tolerance * last.loss else 0
         report(state)
-        if n_quiet == QUIET_STEPS:
+        if n_quiet == QUIET_STEPS or state.loss <= negligible_loss:
             return True
     return False
 

@@ -35,6 +35,7 @@ from aiida_alpot.mtp.repulsion import core_of_training
 
 POTENTIAL_FILE = "potential.mtp"
 ACTIVE_SET_FILE = "active_set.npz"
+STEPS_BETWEEN_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -304,13 +305,15 @@ def _describe_core(
 
 
 class _Printer:
-    """Shows the loss: one line that changes on a terminal, a line for each step elsewhere."""
+    """Shows the loss: one line that changes on a terminal, a line now and then elsewhere."""
 
     def __init__(self, max_iterations: int) -> None:
         self.max_iterations = max_iterations
         self.is_terminal = sys.stderr.isatty()
 
     def __call__(self, state: SearchState) -> None:
+        if not self.is_terminal and state.iteration % STEPS_BETWEEN_LINES:
+            return
         line = (
             f"fit: step {state.iteration} of at most {self.max_iterations}, loss {state.loss:.6e}"
         )

@@ -142,6 +142,14 @@ def test_one_configuration_is_enough(training):
     assert found.forces_rmse < 0.01
 
 
+def test_a_fit_without_errors_ends_and_says_so():
+    dimers = [Atoms("Cu2", [[0, 0, 0], [0, 0, distance]]) for distance in np.linspace(2, 4, 6)]
+    exact = labelled_by(random_potential(8, seed=1), dimers)
+    fit = fit_potential(exact, initial=start_potential(exact, level=8, cutoff=4.5))
+    assert fit.converged
+    assert fit.n_iterations < 200
+
+
 def test_energies_alone_are_enough(training):
     bare = training.replace(
         forces=np.full_like(training.forces, np.nan), stress=np.full_like(training.stress, np.nan)

@@ -49,7 +49,9 @@ def test_a_fit_writes_potential_active_set_and_errors(folder, capsys, run):
     assert active_set.mode == "neighborhood"
     assert active_set.potential_hash == potential_hash(potential)
     shown = capsys.readouterr().err
-    assert f"fit: step {result['n_iterations']} of at most 200, loss" in shown
+    assert [line.split(" of at most 200, loss ")[0] for line in shown.splitlines()] == [
+        f"fit: step {step}" for step in range(0, result["n_iterations"] + 1, 10)
+    ]
     evaluated = run(job="evaluate", potential="potential.mtp", configurations="test.npz")
     assert evaluated["errors"] == result["errors"]["test"]["md"]
 

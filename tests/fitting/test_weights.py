@@ -57,5 +57,5 @@ def test_only_ratios_of_weights_count(training, initial):
 @pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
 def test_a_weight_that_is_none_is_refused(training, initial, wrong):
     weighted = training.replace(weight=np.array([1.0, 1.0, wrong, 1.0, 1.0, 1.0, 1.0, 1.0]))
-    with pytest.raises(SettingError, match=r"Configuration 2 .* has the weight"):
+    with pytest.raises(SettingError, match=r"Configuration 2\b.* has the weight"):
         fit_potential(weighted, initial=initial)
