@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -11,17 +12,24 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
 from aiida_alpot.calculations import PropertiesCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.campaign_checks import find_misfit, find_mixed_levels
+from aiida_alpot.workflows.campaign_checks import (
+    find_misfit,
+    find_mixed_levels,
+    find_unfit_potential,
+)
 from aiida_alpot.workflows.fan_out import describe_end, describe_failure
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.learn import LearnWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
+    PREDECESSOR,
+    added_name,
     committee_of,
     define_campaign_inputs,
     define_committee_output,
     define_loop_exit_codes,
+    define_predecessor_inputs,
     hand_out_committee,
     increment_name,
 )
@@ -31,6 +39,7 @@ from aiida_alpot.workflows.records import (
     count_spent,
     write_turn_record,
 )
+from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import (
     BudgetSettings,
     ThreadSettings,
@@ -60,12 +69,13 @@ class CampaignWorkChain(WorkChain):
             help="What the first fit goes on from.",
         )
         spec.input("validation_structures", valid_type=ConfigurationsData, required=False)
+        define_predecessor_inputs(spec)
         spec.outline(
             cls.check_inputs,
             if_(cls.has_first_sets)(cls.label_first_sets, cls.inspect_first_labels),
-            if_(cls.explores_first)(cls.explore, cls.inspect_exploration).else_(
-                cls.fit_first_potential, cls.inspect_first_fit
-            ),
+            if_(cls.explores_first)(cls.explore, cls.inspect_exploration).elif_(
+                cls.needs_first_fit
+            )(cls.fit_first_potential, cls.inspect_first_fit),
             cls.learn,
             cls.inspect_learning,
             if_(cls.has_validation)(cls.validate, cls.inspect_validation),
@@ -91,24 +101,25 @@ class CampaignWorkChain(WorkChain):
             check_settings(settings)
         except SettingError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
-        mixed = find_mixed_levels(self.first_sets(), settings["label"]["level_of_theory"])
+        sets = {**self.first_sets(), **self._given("training"), **self._given("test")}
+        mixed = find_mixed_levels(sets, settings["label"]["level_of_theory"])
         if mixed:
             return self.exit_codes.ERROR_LEVEL_OF_THEORY.format(message=mixed)
         wrong = find_misfit(settings, self.inputs, self.first_sets())
         if wrong:
             return self.exit_codes.ERROR_INPUTS.format(message=wrong)
-        self.ctx.ledgers = {}
-        self.ctx.records = {}
-        self.ctx.training = {}
-        self.ctx.test = {}
+        for name in ("ledgers", "records", "training", "test"):
+            self.ctx[name] = self._given(name)
         self.ctx.exit_code = None
         return None
 
     def first_sets(self) -> dict[str, ConfigurationsData]:
         """Return the sets to label before the first fit: the start and the frozen tests."""
         sets = {f"test_{name}": node for name, node in self.inputs.get("test", {}).items()}
+        sets |= self._given("unlabelled")
         if START in self.inputs:
-            sets[START] = self.inputs[START]
+            name = added_name(self._turn(), self._given("training")) if self.goes_on() else START
+            sets[name] = self.inputs[START]
         return {name: sets[name] for name in sorted(sets)}
 
     def has_first_sets(self) -> bool:
@@ -134,10 +145,11 @@ class CampaignWorkChain(WorkChain):
                 self.ctx.ledgers[name] = child.outputs.ledger
             if not child.is_finished_ok:
                 failed.append(f"{name}: {describe_end(child)}")
-            elif name == START:
-                self.ctx.training[increment_name(0, {})] = child.outputs.labelled
-            else:
+            elif name.startswith("test_"):
                 self.ctx.test[name.removeprefix("test_")] = child.outputs.labelled
+            else:
+                key = increment_name(0, {}) if name == START else name
+                self.ctx.training[key] = child.outputs.labelled
         if failed:
             self._hand_out_books("the first labels failed")
             return self.exit_codes.ERROR_LABELLING_FAILED.format(message="; ".join(failed))
@@ -145,7 +157,18 @@ class CampaignWorkChain(WorkChain):
 
     def explores_first(self) -> bool:
         """Return whether a calculator of ASE explores before there is a potential."""
-        return self.inputs.settings.get_dict().get("exploration") is not None
+        return not self.goes_on() and self.inputs.settings.get_dict().get("exploration") is not None
+
+    def goes_on(self) -> bool:
+        """Return whether there is a predecessor, from whose last turn this campaign goes on."""
+        return "potential" in self._predecessor()
+
+    def needs_first_fit(self) -> bool:
+        """Return whether to fit before the loop: always, but for a potential that is up to date."""
+        if not self.goes_on():
+            return True
+        joined = len(self.ctx.training) > len(self._given("training"))
+        return joined or self._predecessor()["refit"].value
 
     def explore(self) -> None:
         """Explore with a calculator of ASE, label, fit the first potential."""
@@ -176,17 +199,25 @@ class CampaignWorkChain(WorkChain):
         return None
 
     def fit_first_potential(self) -> None:
-        """Fit to the start alone."""
+        """Fit to the start alone, or to all that the predecessor and new sets give."""
+        turn = self._turn()
         builder = FitWorkChain.get_builder()
         builder.settings = self.inputs.settings
-        builder.turn = orm.Int(0)
+        builder.turn = orm.Int(turn)
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
         builder.code = code_for(self.inputs.codes, "fit")
         for name in ("initial", "options"):
             if name in self.inputs:
                 builder[name] = self.inputs[name]
-        builder.metadata = {"label": "turn 0 / fit", "call_link_label": "fit_000"}
+        if self.goes_on():
+            potential = {"initial": self._predecessor()["potential"]}
+            unfit = find_unfit_potential(self.inputs.settings.get_dict(), potential)
+            if unfit is None:
+                builder.initial = potential["initial"]
+            else:
+                self.report(f"fitting from scratch: {unfit}")
+        builder.metadata = {"label": f"turn {turn} / fit", "call_link_label": f"fit_{turn:03d}"}
         self.to_context(first=self.submit(builder))
 
     def inspect_first_fit(self) -> ExitCode | None:
@@ -196,12 +227,15 @@ class CampaignWorkChain(WorkChain):
             self._hand_out_books("the first fit failed")
             return self.exit_codes.ERROR_FIT_FAILED.format(message=describe_end(child))
         parts = {"fit": child.outputs.result}
-        if START in self.ctx.ledgers:
-            parts["ledger"] = self.ctx.ledgers[START]
-        self.ctx.records["turn_000"] = write_turn_record(
+        ledgers = [name for name in self.first_sets() if not name.startswith("test_")]
+        if ledgers:
+            parts["ledger"] = self.ctx.ledgers[ledgers[0]]
+        turn = self._turn()
+        name = f"{turn:03d}_refit" if self.goes_on() else "000"
+        self.ctx.records[f"turn_{name}"] = write_turn_record(
             self.inputs.settings,
-            orm.Int(0),
-            metadata={"call_link_label": "record_000"},
+            orm.Int(turn),
+            metadata={"call_link_label": f"record_{name}"},
             **parts,
         )
         return None
@@ -209,10 +243,16 @@ class CampaignWorkChain(WorkChain):
     def learn(self) -> None:
         """Repeat turns until nothing extrapolates or the budget is spent."""
         builder = self._child_builder(LearnWorkChain)
-        builder.potential = self.ctx.first.outputs.potential
-        builder.active_set = self.ctx.first.outputs.active_set
-        builder.committee = committee_of(self.ctx.first.outputs)
+        source = self._source()
+        builder.potential = source["potential"]
+        builder.active_set = source["active_set"]
+        builder.committee = committee_of(source)
         builder.labels_used = orm.Int(self._labels_used())
+        if self.goes_on():
+            builder.turn = self._predecessor()["turn"]
+            builder.records = dict(self.ctx.records)
+            if "outstanding" in self._predecessor():
+                builder.outstanding = self._predecessor()["outstanding"]
         builder.metadata = {"label": "learn", "call_link_label": "learn"}
         self.to_context(learning=self.submit(builder))
 
@@ -237,11 +277,11 @@ class CampaignWorkChain(WorkChain):
         """Measure properties with the potential, and with that of the start alone."""
         validation = read_section(self.inputs.settings.get_dict(), ValidationSettings)
         for name, properties, source in (
-            ("validation", validation.properties, self.ctx.learning),
-            ("initial_validation", validation.initial_properties, self.ctx.first),
+            ("validation", validation.properties, self.ctx.learning.outputs),
+            ("initial_validation", validation.initial_properties, self._beginning()),
         ):
             if properties:
-                builder = self._properties_builder(name, list(properties), source.outputs)
+                builder = self._properties_builder(name, list(properties), source)
                 self.to_context(**{name: self.submit(builder)})
 
     def inspect_validation(self) -> None:
@@ -250,6 +290,7 @@ class CampaignWorkChain(WorkChain):
             child = self.ctx.get(name)
             if child is None:
                 continue
+            clean_folders(self, [child])
             if "result" in child.outputs:
                 self.out(name, child.outputs.result)
             if not child.is_finished_ok and self.ctx.exit_code is None:
@@ -258,7 +299,7 @@ class CampaignWorkChain(WorkChain):
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything, then say how the campaign ended."""
-        self.out("initial_potential", self.ctx.first.outputs.potential)
+        self.out("initial_potential", self._beginning()["potential"])
         for name in ("potential", "active_set"):
             self.out(name, self.ctx.learning.outputs[name])
         hand_out_committee(self, self.ctx.learning.outputs)
@@ -291,8 +332,8 @@ class CampaignWorkChain(WorkChain):
         builder = PropertiesCalculation.get_builder()
         builder.code = code_for(self.inputs.codes, "sample")
         builder.structures = self.inputs.get("validation_structures", self.inputs.structures)
-        builder.potential = source.potential
-        builder.active_set = source.active_set
+        builder.potential = source["potential"]
+        builder.active_set = source["active_set"]
         builder.files = self.inputs.get("files", {})
         request = {
             "properties": properties,
@@ -307,6 +348,32 @@ class CampaignWorkChain(WorkChain):
             "options": job_options(self.inputs.get("options"), "sample", builder.code),
         }
         return builder
+
+    def _predecessor(self) -> Mapping[str, Any]:
+        given: Mapping[str, Any] = self.inputs.get(PREDECESSOR, {})
+        return given
+
+    def _given(self, name: str) -> dict[str, Any]:
+        """Return one of the namespaces that the predecessor left, empty without one."""
+        return dict(self._predecessor().get(name, {})) if self.goes_on() else {}
+
+    def _turn(self) -> int:
+        """Return the number of the last turn before the loop."""
+        return int(self._predecessor()["turn"].value) if self.goes_on() else 0
+
+    def _source(self) -> Any:
+        """Return what holds the potential with which the loop begins."""
+        return self.ctx.first.outputs if "first" in self.ctx else self._predecessor()
+
+    def _beginning(self) -> Any:
+        """Return the potential of the start alone and its active set."""
+        given = self._predecessor()
+        if "initial_potential" not in given:
+            return self._source()
+        return {
+            "potential": given["initial_potential"],
+            "active_set": given["initial_active_set"],
+        }
 
     def _budget(self) -> BudgetSettings:
         return read_section(self.inputs.settings.get_dict(), BudgetSettings)

@@ -29,7 +29,8 @@ def find_mixed_levels(sets: Sets, level_of_theory: str) -> str | None:
 
 def find_misfit(settings: Mapping[str, Any], inputs: Any, first_sets: Sets) -> str | None:
     """Return what is missing among the inputs of a campaign, or does not fit its settings."""
-    if "start" not in inputs and settings.get("exploration") is None:
+    goes_on = "potential" in inputs.get("predecessor", {})
+    if "start" not in inputs and settings.get("exploration") is None and not goes_on:
         return "Give `start`, or an `exploration` in the settings that makes the first cells."
     if "alpot" not in inputs.codes:
         return "Give the code `codes.alpot`."

@@ -39,6 +39,15 @@ class LearnWorkChain(WorkChain):
         define_committee_input(spec)
         spec.input_namespace("training", valid_type=ConfigurationsData, dynamic=True)
         spec.input("labels_used", valid_type=orm.Int, help="Labels spent before the loop.")
+        spec.input("turn", valid_type=orm.Int, required=False, help="Turns before the loop.")
+        spec.input_namespace(
+            "records",
+            valid_type=orm.Dict,
+            dynamic=True,
+            required=False,
+            help="Records of the turns before the loop.",
+        )
+        spec.input(OUTSTANDING, valid_type=ConfigurationsData, required=False)
         spec.outline(
             cls.prepare, while_(cls.may_go_on)(cls.run_turn, cls.inspect_turn), cls.conclude
         )
@@ -56,7 +65,7 @@ class LearnWorkChain(WorkChain):
 
     def prepare(self) -> None:
         """Start from what the campaign has so far."""
-        self.ctx.turn = 0
+        self.ctx.turn = self.inputs.turn.value if "turn" in self.inputs else 0
         self.ctx.labels_used = self.inputs.labels_used.value
         self.ctx.verdict = None
         self.ctx.potential = self.inputs.potential
@@ -64,9 +73,9 @@ class LearnWorkChain(WorkChain):
         self.ctx.committee = committee_of(self.inputs)
         self.ctx.training = dict(self.inputs.training)
         self.ctx.test = dict(self.inputs.get("test", {}))
-        self.ctx.outstanding = None
+        self.ctx.outstanding = self.inputs.get(OUTSTANDING)
         self.ctx.ledgers = {}
-        self.ctx.records = {}
+        self.ctx.records = dict(self.inputs.get("records", {}))
 
     def may_go_on(self) -> bool:
         """Return whether another turn may be run."""

@@ -8,7 +8,10 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessSpec, WorkChain
 
-from aiida_alpot.data import ConfigurationsData, PotentialData
+from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
+
+PREDECESSOR = "predecessor"
+"""Inputs of a campaign that goes on from another one."""
 
 
 def define_campaign_inputs(spec: ProcessSpec) -> None:
@@ -65,6 +68,33 @@ def define_committee_output(spec: ProcessSpec) -> None:
     )
 
 
+def define_predecessor_inputs(spec: ProcessSpec) -> None:
+    """Give the campaign the state that its predecessor left, from which it goes on."""
+    spec.input_namespace(PREDECESSOR, required=False, help="What another campaign has come to.")
+    inner = f"{PREDECESSOR}."
+    spec.input(f"{inner}turn", valid_type=orm.Int, required=False, help="Its last turn.")
+    spec.input(
+        f"{inner}refit", valid_type=orm.Bool, required=False, help="Fit before the next turn."
+    )
+    for name in ("potential", "initial_potential"):
+        spec.input(f"{inner}{name}", valid_type=PotentialData, required=False)
+    for name in ("active_set", "initial_active_set"):
+        spec.input(f"{inner}{name}", valid_type=ActiveSetData, required=False)
+    spec.input(f"{inner}outstanding", valid_type=ConfigurationsData, required=False)
+    for name, kind in (
+        ("committee", PotentialData),
+        ("training", ConfigurationsData),
+        ("test", ConfigurationsData),
+        ("unlabelled", ConfigurationsData),
+        ("ledgers", orm.Dict),
+        ("records", orm.Dict),
+    ):
+        spec.input_namespace(f"{inner}{name}", valid_type=kind, dynamic=True, required=False)
+    spec.input(
+        "amendment", valid_type=orm.Dict, required=False, help="What was changed, by its keys."
+    )
+
+
 def committee_of(source: Any) -> dict[str, PotentialData]:
     """Return the members of the committee among inputs or outputs, none if there is none."""
     return dict(source["committee"].items()) if "committee" in source else {}
@@ -112,6 +142,13 @@ def increment_name(turn: int, training: Any) -> str:
     """Return the link of the increment of a turn; what is explored beside a start goes after it."""
     name = f"turn_{turn:03d}"
     return f"{name}_explored" if name in training else name
+
+
+def added_name(turn: int, taken: Any) -> str:
+    """Return the link of a set that joins the training when a campaign goes on after a turn."""
+    name = f"added_{turn:03d}"
+    number = sum(str(one).startswith(name) for one in taken)
+    return f"{name}_{number}" if number else name
 
 
 def held_out_name(turn: int) -> str:
