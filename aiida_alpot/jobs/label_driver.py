@@ -59,6 +59,7 @@ PROGRESS_FILE = "label_progress.jsonl"
 LOG_FOLDER = "label_logs"
 SECONDS_BETWEEN_WRITES = 2.0
 PER_ATOM = ("numbers", "positions", "forces", "magnetic_moments", "force_mask")
+SMALLEST_MOMENT = 0.5  # Bohr magnetons; smaller moments that are asked for are not judged
 UNCHANGED = ("schema", "level_of_theory", "offsets")
 
 
@@ -107,6 +108,13 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError("a whole number >= 1")
     return value
+
+
+def _share(value: Any) -> float:
+    number = _number(value, least=0)
+    if number > 1:
+        raise ValueError("a number from 0 to 1")
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -270,6 +278,8 @@ GPAW_SETTINGS = {
     "smearing": Setting(_not_negative, 0.1),  # eV, Fermi-Dirac
     "spinpol": Setting(_or_null(_boolean)),
     "magmoms": Setting(_table(_number), {}),  # Bohr magnetons, initial, by species
+    "moment_scale": Setting(_positive, 1.0, decides=False),  # of the moments to start from
+    "moment_kept": Setting(_share, 0.3, decides=False),  # least share of them at the end
     "setups": Setting(_name_or_table, "paw"),
     "dedecut": Setting(_or_null(_pulay)),  # Pulay term of the stress
     "convergence": Setting(_table(_positive, "energy", "density", "eigenstates", "forces"), {}),
@@ -508,7 +518,7 @@ def label_atoms(
     Raises
     ------
     ValueError
-        If a value is not finite.
+        If a value is not finite, or an atom left the magnetic state that was asked for.
     Exception
         Whatever the calculator raises, for instance where its SCF does not converge.
     """
@@ -518,6 +528,12 @@ def label_atoms(
         settings = _fit_to(atoms, check_settings(name, settings))
     atoms.calc = make_calculator(name, settings, folder, log=log)
     extrapolated = float(atoms.get_potential_energy())
+    if known.electrons and settings["magmoms"]:  # before forces are paid for
+        require_state(
+            atoms.get_initial_magnetic_moments() / settings["moment_scale"],
+            _magnetic_moments(atoms, known.electrons),
+            settings["moment_kept"],
+        )
     label = Label(
         energy=_free_energy(atoms, required=known.electrons),
         energy_extrapolated=extrapolated if known.electrons else np.nan,
@@ -538,7 +554,7 @@ def _fit_to(atoms: Atoms, settings: dict[str, Any]) -> dict[str, Any]:
         atoms.center(vacuum=settings["vacuum"] if boxless else None, axis=int(axis))
     if settings["magmoms"]:
         moments = [settings["magmoms"].get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()]
-        atoms.set_initial_magnetic_moments(moments)
+        atoms.set_initial_magnetic_moments(np.array(moments) * settings["moment_scale"])
     if settings["kpts"] is None:
         return settings
     return {**settings, "kpts": [n if atoms.pbc[i] else 1 for i, n in enumerate(settings["kpts"])]}
@@ -569,6 +585,31 @@ def _magnetic_moments(atoms: Atoms, electrons: bool) -> Any:
     if electrons and atoms.calc.get_number_of_spins() == 2:
         return np.asarray(atoms.get_magnetic_moments(), dtype=float)
     return np.full(len(atoms), np.nan)
+
+
+def require_state(requested: Any, final: Any, kept: float) -> None:
+    """Raise where an atom left the magnetic state that was asked for.
+
+    An atom left it whose moment has the other sign, or less than the share ``kept`` of the size
+    that was asked for; all moments reversed are the same state, and atoms for which less than
+    SMALLEST_MOMENT was asked are not judged.
+
+    Raises
+    ------
+    ValueError
+        With the atom that is farthest from it.
+    """
+    judged = np.flatnonzero(np.abs(requested) >= SMALLEST_MOMENT)
+    if len(judged) == 0:
+        return
+    sense = -1.0 if np.dot(requested, final) < 0 else 1.0
+    shares = sense * final[judged] / requested[judged]
+    worst = int(judged[np.argmin(shares)])
+    if not shares.min() >= kept:
+        raise ValueError(
+            f"left its magnetic state: atom {worst} was asked to have {requested[worst]:+.2f} Bohr "
+            f"magnetons and ended with {final[worst]:+.2f}"
+        )
 
 
 # --- progress: what a job that dies leaves behind

@@ -116,6 +116,15 @@ def test_an_scf_that_does_not_converge_is_a_failure_with_its_reason(
     assert len(Configurations.load(folder / "labelled.npz")) == 0
 
 
+def test_moments_that_a_metal_does_not_keep_are_no_label(gpaw_python, label_folder, run_driver):
+    settings = {"ecut": 150, "kpts": [2, 2, 2], "smearing": 0.3, "magmoms": {"Al": 1.5}}
+    folder = label_folder([bulk("Al", a=4.05)], "GPAW", settings)
+    run_driver(folder, gpaw_python)
+    (verdict,) = json.loads((folder / "result.json").read_text(encoding="utf-8"))["verdicts"]
+    assert verdict["status"] == "failed"
+    assert "left its magnetic state: atom 0 was asked to have +1.50" in verdict["reason"]
+
+
 def test_k_points_follow_the_spacing_and_are_one_where_not_periodic(
     gpaw_python, label_folder, run_driver
 ):

@@ -86,6 +86,10 @@ GPAW_RECIPES: Recipes = {
             {"settings": {"maxiter": 1000, "mixer": {"beta": 0.02, "weight": 100.0}}},
         ),
     ),
+    MAGNETIC_STATE: (
+        Recipe("larger moments", {"settings": {"moment_scale": 1.5}}),
+        Recipe("largest moments", {"settings": {"moment_scale": 2.0, "maxiter": 1000}}),
+    ),
 }
 
 _SPIN_MIXING = {"amix": 0.2, "bmix": 0.0001, "amix_mag": 0.8, "bmix_mag": 0.0001}
@@ -136,6 +140,7 @@ def cause_of_reason(reason: str) -> str:
     lowered = reason.lower()
     for words, cause in (
         ("did not converge", UNCONVERGED),
+        ("left its magnetic state", MAGNETIC_STATE),
         ("not finite", NOT_FINITE),
         ("memoryerror", OUT_OF_MEMORY),
     ):

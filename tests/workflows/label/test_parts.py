@@ -9,6 +9,8 @@ from ase.calculators.emt import EMT
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
+from aiida_alpot.interfaces.vasp_rules import find_left_state
+from aiida_alpot.jobs.label_driver import require_state
 from aiida_alpot.workflows.label.cells import make_cell
 from aiida_alpot.workflows.label.reading import Label, NoLabelError, fill_label, load_labeller
 from aiida_alpot.workflows.label.recipes import (
@@ -131,6 +133,34 @@ def test_recipes_of_gpaw_change_nothing_that_decides_a_label():
         for recipe in known:
             changed = merge_changes(settings, recipe.changes.get("settings", {}))
             assert level_of_theory("GPAW", changed) == level_of_theory("GPAW", settings)
+
+
+@pytest.mark.parametrize(
+    ("requested", "final"),
+    [
+        ([2.2, 2.2, -2.2, 0.0], [2.5, 1.9, -2.0, 0.4]),
+        ([2.0, -2.0, 2.0], [-2.1, 1.9, -2.0]),
+        ([2.0, 2.0, -2.0], [2.1, 2.0, 2.1]),
+        ([2.0, 2.0, -2.0], [2.1, 0.1, -2.1]),
+        ([2.0, 2.0], [0.0, 0.0]),
+        ([0.3, 0.0], [-0.3, 0.0]),
+    ],
+)
+def test_gpaw_and_vasp_judge_magnetic_states_alike(requested, final):
+    requested, final = np.array(requested), np.array(final)
+    told = find_left_state(requested, final, kept=0.3)
+    if told is None:
+        require_state(requested, final, 0.3)
+        return
+    with pytest.raises(ValueError, match="left its magnetic state") as caught:
+        require_state(requested, final, 0.3)
+    assert cause_of_reason(f"ValueError: {caught.value}") == "magnetic state"
+    assert told.split(" was asked")[0] in str(caught.value)
+
+
+def test_moments_that_a_run_without_spin_lacks_are_no_state():
+    with pytest.raises(ValueError, match="left its magnetic state"):
+        require_state(np.array([2.0]), np.array([np.nan]), 0.3)
 
 
 def test_changes_add_up():
