@@ -23,10 +23,9 @@ the smallest larger one of the two win::
 
     min over weights of max(E / E_published, F / F_published)
 
-The published training errors only say at which rate the two are exchanged; no tolerance is to be
-chosen, and where the optimum lies inside the grid both are equal. The smallest product of the two
-errors, the rule of those who have no exchange rate, is given as well for comparison, but not used:
-it pays any number of per cent of one error for a few more of the other.
+The published training errors only say at which rate the two are exchanged, and no tolerance is to
+be chosen. The smallest product of the two errors, a rule without any rate, is given for comparison
+and not used: it bounds neither error.
 
 The loss that is weighed consists of just the two mean squares that are quoted, of energies per atom
 and of force components, and the force weight is varied. MLIP's default, which divides squared
