@@ -17,7 +17,7 @@ from aiida_alpot.campaign.fit_checks import check_fit, check_grades
 from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
 from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, StructureItem, ZblSection
-from aiida_alpot.campaign.validation import check_test_targets, check_validation
+from aiida_alpot.campaign.validation import check_converge, check_test_targets, check_validation
 from aiida_alpot.errors import BudgetError, CampaignFileError
 from aiida_alpot.mtp.zbl import INNER_SHARE, OUTER_SHARE
 
@@ -45,6 +45,7 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_label,
         check_validation,
         check_test_targets,
+        check_converge,
     ):
         check(campaign, source)
 

@@ -13,7 +13,7 @@ from aiida_alpot.campaign.calculators import runs_beside_potential, workchain_of
 from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
-from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry
+from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry, StationaryProperty
 
 if TYPE_CHECKING:
     from aiida_alpot.campaign.load import Campaign
@@ -42,15 +42,17 @@ def workchain_settings(campaign: Campaign) -> dict[str, Any]:
         "label": _label(campaign),
         "fit": {**content.fit.model_dump(exclude={"relative_force_eps"}), "weights": weights},
         "budget": content.budget.model_dump(),
+        "converge": _converge(campaign),
         "test_fraction": content.test_fraction,
         "validation": _validation(campaign),
     }
 
 
-def workchain_options(campaign: Campaign) -> dict[str, dict[str, Any]]:
-    """Return the options of the CalcJobs by role."""
+def workchain_options(campaign: Campaign) -> dict[str, Any]:
+    """Return the options of the CalcJobs by role, and whether their folders are kept."""
     machines = campaign.machines
     return {
+        **({"keep_folders": True} if machines.keep_folders else {}),
         "fit": job_options(machines.fit),
         "sample": job_options(machines.sample),
         "label": job_options(machines.label, campaign.content.label.options),
@@ -128,6 +130,21 @@ def _label(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _converge(campaign: Campaign) -> dict[str, Any]:
+    """Return the criterion; without targets there is nothing to audit."""
+    converge = campaign.content.converge
+    targets = dict(converge.targets or campaign.content.test_targets)
+    return {
+        "turns": converge.turns,
+        "rate": converge.rate,
+        "test_tolerance": converge.test_tolerance,
+        "properties": [_property(entry, campaign.starts) for entry in converge.properties],
+        "tolerances": [dict(entry.tolerances) for entry in converge.properties],
+        "audit_labels": converge.audit_labels if targets else 0,
+        "targets": targets,
+    }
+
+
 def _validation(campaign: Campaign) -> dict[str, Any] | None:
     content = campaign.content
     if not content.validation:
@@ -149,7 +166,9 @@ def _validation(campaign: Campaign) -> dict[str, Any] | None:
     }
 
 
-def _property(entry: PropertyEntry, starts: dict[str, list[str]]) -> dict[str, Any]:
+def _property(
+    entry: PropertyEntry | StationaryProperty, starts: dict[str, list[str]]
+) -> dict[str, Any]:
     described = {"kind": entry.kind, **settings_of(entry)}
     if entry.structure is not None:
         described["structure"] = starts[entry.structure][0]

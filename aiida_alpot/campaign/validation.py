@@ -90,6 +90,35 @@ def figures_of(kind: str) -> list[str]:
     return [field.name for field in dataclasses.fields(result) if hints[field.name] in (float, int)]
 
 
+def check_converge(campaign: CampaignFile, source: str) -> None:
+    """Refuse properties that cannot be measured in every turn, and figures that there are not.
+
+    Raises
+    ------
+    CampaignFileError
+        On the first one.
+    """
+    from aiida_alpot.properties.registry import PROPERTIES, make_property_settings, needs_reference
+
+    usable = [kind for kind in PROPERTIES if not needs_reference(kind)]
+    for index, entry in enumerate(campaign.converge.properties):
+        place = ("converge", "properties", index)
+        if entry.kind not in usable:
+            raise wrong_value(source, (*place, "kind"), entry.kind, ", ".join(usable))
+        if entry.structure is not None and entry.structure not in campaign.start.structures:
+            known = ", ".join(campaign.start.structures)
+            raise wrong_value(source, (*place, "structure"), entry.structure, known)
+        settings = settings_of(entry)
+        check_settings_of_class(PROPERTIES[entry.kind][1], settings, source, place)
+        attempt(partial(make_property_settings, entry.kind, settings), source, place)
+        for name in entry.tolerances:
+            if name not in figures_of(entry.kind):
+                raise unknown_key(source, (*place, "tolerances", name), figures_of(entry.kind))
+    for name in campaign.converge.targets:
+        if name not in TEST_FIGURES:
+            raise unknown_key(source, ("converge", "targets", name), TEST_FIGURES)
+
+
 def check_test_targets(campaign: CampaignFile, source: str) -> None:
     """Refuse targets on test sets that do not exist, and targets without a test set.
 

@@ -105,11 +105,31 @@ class FitSettings(Request):
 
 @dataclass(frozen=True)
 class BudgetSettings(Request):
-    """What may be spent: configurations to label in all and in a turn, and turns."""
+    """What may be spent: configurations to label in all and in a turn, turns, and hours."""
 
     labels: int
     labels_per_turn: int
     turns: int
+    core_hours: float | None = None
+    wall_hours: float | None = None
+
+
+@dataclass(frozen=True)
+class ConvergeSettings(Request):
+    """When the loop has converged; see :mod:`aiida_alpot.campaign.convergence`."""
+
+    turns: int = 1
+    rate: float | None = None
+    test_tolerance: float | str = "10 %"
+    properties: tuple[dict, ...] = ()
+    tolerances: tuple[dict, ...] = ()
+    audit_labels: int = 0
+    targets: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reserved_labels(self) -> int:
+        """Labels that are kept back for the audits of the turns that end the loop."""
+        return self.turns * self.audit_labels
 
 
 @dataclass(frozen=True)
@@ -131,6 +151,7 @@ class ThreadSettings(Request):
 
 SECTIONS: dict[str, type[Request]] = {
     "budget": BudgetSettings,
+    "converge": ConvergeSettings,
     "exploration": ExplorationSettings,
     "fit": FitSettings,
     "grades": GradeSettings,
@@ -139,7 +160,9 @@ SECTIONS: dict[str, type[Request]] = {
     "threads": ThreadSettings,
     "validation": ValidationSettings,
 }
-_MAY_BE_NULL = ("exploration", "validation")
+_MAY_BE_NULL = ("converge", "exploration", "validation")
+PAUSES = ("label", "fit")
+"""Steps of a turn before which it can be made to wait for a person."""
 _PLAIN: dict[str, type | tuple[type, ...]] = {
     "schema": int,
     "name": str,
@@ -198,7 +221,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     SettingError
         If a key is unknown, missing, of the wrong type or out of range.
     """
-    for key in sorted(set(settings) - set(SECTIONS) - set(_PLAIN)):
+    for key in sorted(set(settings) - set(SECTIONS) - set(_PLAIN) - {"pause_before"}):
         raise SettingError(f"Unknown key '{key}' in the settings of the campaign.")
     for key, expected in _PLAIN.items():
         if not isinstance(settings.get(key), expected) or isinstance(settings.get(key), bool):
@@ -208,6 +231,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name, section in SECTIONS.items():
         if not (name in _MAY_BE_NULL and settings.get(name) is None):
             read_section(settings, section)
+    if settings.get("pause_before") not in (None, *PAUSES):
+        allowed = f"allowed are {', '.join(PAUSES)}, or null"
+        raise SettingError(f"pause_before is {settings['pause_before']!r}; {allowed}.")
     _check_ranges(settings)
 
 
@@ -224,10 +250,24 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
         "label.max_jobs": read_section(settings, LabelSettings).max_jobs,
         "label.max_attempts": read_section(settings, LabelSettings).max_attempts,
         "max_jobs": settings["max_jobs"],
+        "converge.turns": read_criterion(settings).turns,
     }
     for key, count in counts.items():
         if count < 1:
             raise SettingError(f"{key} is {count}; it must be at least 1.")
+
+
+def read_criterion(settings: Mapping[str, Any]) -> ConvergeSettings:
+    """Return the criterion; without the section a turn without extrapolation ends the loop.
+
+    Raises
+    ------
+    SettingError
+        If a key of the section is unknown or of the wrong type.
+    """
+    if settings.get("converge") is None:
+        return ConvergeSettings()
+    return read_section(settings, ConvergeSettings)
 
 
 def require_committee(settings: Mapping[str, Any], inputs: Any) -> None:

@@ -35,6 +35,8 @@ SECTIONS = {
     "fit.committee.": schema.CommitteeSection,
     "fit.weighting.": schema.WeightingSection,
     "budget.": schema.BudgetSection,
+    "converge.": schema.ConvergeSection,
+    "converge.properties[].": schema.StationaryProperty,
     "validate[].": schema.PropertyEntry,
     "ROLE.": schema.Role,
     "ROLE.sizes[].": schema.SizeClass,

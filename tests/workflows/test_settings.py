@@ -8,7 +8,12 @@ import pytest
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.requests import to_plain_json
 from aiida_alpot.workflows.fit import fit_request
-from aiida_alpot.workflows.settings import check_settings, derive_seed, link_name
+from aiida_alpot.workflows.settings import (
+    check_settings,
+    derive_seed,
+    link_name,
+    read_criterion,
+)
 
 
 def test_whole_settings_pass(campaign_settings):
@@ -29,12 +34,15 @@ def test_whole_settings_pass(campaign_settings):
         (("budget", "labels"), 0, "budget.labels"),
         (("budget", "turns"), 0, "budget.turns"),
         (("label", "max_jobs"), 0, "label.max_jobs"),
-        (("label", "workchain"), "siesta", "workchain"),
         (("potential", "level"), 8.5, "level"),
         (("potential", "zbl"), True, "zbl"),
         (("potential", "zbl"), {"inner": "1 A"}, "zbl"),
         (("explore",), [], "samplers"),
         (("fit",), None, "fit"),
+        (("budget", "core_hours"), "many", "core_hours"),
+        (("converge",), {"turn": 2}, "turn"),
+        (("converge",), {"turns": 0}, "converge.turns"),
+        (("pause_before",), "sample", "pause_before"),
     ],
     ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
 )
@@ -63,6 +71,13 @@ def test_the_core_of_a_campaign_reaches_every_fit(campaign_settings):
     settings["potential"]["zbl"] = core
     check_settings(settings)
     assert to_plain_json(fit_request(settings, turn=2)["zbl"]) == core
+
+
+def test_without_a_criterion_one_turn_without_extrapolation_is_enough(campaign_settings):
+    assert read_criterion(campaign_settings()).turns == 1
+    settings = campaign_settings(converge={"turns": 3, "audit_labels": 2, "targets": {"a": 1.0}})
+    check_settings(settings)
+    assert read_criterion(settings).reserved_labels == 6
 
 
 def test_two_samplers_cannot_share_a_name(campaign_settings):

@@ -8,6 +8,7 @@ stands in :mod:`aiida_alpot.campaign.checks`. Units: Angstrom, eV, Kelvin, femto
 
 from aiida_alpot.campaign.schema.budget import BudgetSection
 from aiida_alpot.campaign.schema.campaign_file import CampaignFile
+from aiida_alpot.campaign.schema.converge import ConvergeSection, StationaryProperty
 from aiida_alpot.campaign.schema.explore import SamplerEntry
 from aiida_alpot.campaign.schema.fit import (
     CommitteeSection,
@@ -28,6 +29,7 @@ __all__ = [
     "BudgetSection",
     "CampaignFile",
     "CommitteeSection",
+    "ConvergeSection",
     "FirstCalculator",
     "FitSection",
     "GradesSection",
@@ -41,6 +43,7 @@ __all__ = [
     "Section",
     "SizeClass",
     "StartSection",
+    "StationaryProperty",
     "StructureItem",
     "WeightingSection",
     "WeightsSection",

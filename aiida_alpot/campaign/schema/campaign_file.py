@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aiida_alpot.campaign.schema.budget import BudgetSection
+from aiida_alpot.campaign.schema.converge import ConvergeSection
 from aiida_alpot.campaign.schema.explore import SamplerEntry
 from aiida_alpot.campaign.schema.fit import FitSection
 from aiida_alpot.campaign.schema.grades import GradesSection
@@ -40,7 +41,14 @@ class CampaignFile(Section):
     )
     label: LabelSection = key(..., "Who labels.", "calculator, settings, code, ...")
     fit: FitSection = key(FitSection(), "How to fit.", "weights, max_iterations, ...")
-    budget: BudgetSection = key(..., "What may be spent.", "labels, labels_per_turn, turns")
+    budget: BudgetSection = key(
+        ..., "What may be spent.", "labels, labels_per_turn, turns, core_hours, wall_hours"
+    )
+    converge: ConvergeSection = key(
+        ConvergeSection(),
+        "When it is finished.",
+        "turns, rate, test_tolerance, properties, audit_labels, targets",
+    )
     gate: dict[str, Any] = key(
         {}, "Sanity checks before a label is paid for.", "settings of the gate"
     )
