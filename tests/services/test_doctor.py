@@ -93,11 +93,12 @@ def test_a_label_of_the_doctor_is_not_paid_for_again(home, command, tmp_path):
     campaign.write_text(CAMPAIGN, encoding="utf-8")
     doctor = ("alpot", "doctor", "--campaign", campaign, "--machines", home / "machines.yaml")
     assert findings(command(home, *doctor))["labels of copper"][0]
-    processes = ("verdi", "-p", "alpot", "process", "list", "--all", "--raw", "--project", "type")
-    first = command(home, *processes).count("alpot.label")
+    processes = ("verdi", "-p", "alpot", "process", "list", "--all", "--raw")
+    processes += ("--project", "process_label")
+    first = command(home, *processes).count("Label")
     assert findings(command(home, *doctor))["labels of copper"][0]
-    added = command(home, *processes).count("alpot.label") - first
-    assert added == 2  # the job of the code alpot and the WorkChain of labels, which had none
+    added = command(home, *processes).count("Label") - first
+    assert added == 2  # a job that tries the code alpot, and a WorkChain that needed no job
 
 
 def test_a_queue_that_is_not_there_is_found_by_a_job(home, command, tmp_path):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
 SLOW_POLL = 10  # seconds
+LEVELS = 6  # campaign, loop, turn, fan-out, a fit beside them, and one to spare
 UNUSED = ("cli", "reports")  # folders of which a worker loads nothing
 
 
@@ -44,6 +45,35 @@ def check_daemon(profile: Profile) -> Finding:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(oldest))
         return Finding("daemon", False, f"started {since}, before {file} was changed", restart)
     return Finding("daemon", True, _describe(profile, len(workers)))
+
+
+def check_slots(profile: Profile, most_processes: int) -> Finding:
+    """Check that the workers have slots for all processes of a campaign at its widest.
+
+    A process that waits for its children keeps its slot; where all slots are kept by such, nothing
+    goes on for ever.
+
+    Parameters
+    ----------
+    profile : Profile
+        The daemon's.
+    most_processes : int
+        Most processes of one fan-out of the campaign.
+    """
+    from aiida.manage import get_config
+
+    slots = get_config().get_option("daemon.worker_process_slots", scope=profile.name)
+    there = len(find_workers(profile)) * slots
+    needed = most_processes + LEVELS
+    if there < needed:
+        return Finding(
+            "slots",
+            False,
+            f"{there} of the daemon, and the campaign can have {needed} processes at a time",
+            f"verdi -p {profile.name} config set daemon.worker_process_slots {needed}, then "
+            f"verdi -p {profile.name} daemon restart",
+        )
+    return Finding("slots", True, f"{there}, of which the campaign needs {needed} at most")
 
 
 def find_workers(profile: Profile) -> list[Any]:

@@ -46,11 +46,14 @@ class Plan:
         Its smallest structure is labelled as the campaign would.
     potcars : Potcars, optional
         POTCAR files to look for.
+    most_processes : int
+        Most processes that one fan-out has at a time.
     """
 
     codes: tuple[CodeUse, ...] = ()
     campaign: Campaign | None = None
     potcars: Potcars | None = None
+    most_processes: int = 1
 
 
 def plan_for_campaign(path: Path, machines: Path | None) -> Plan:
@@ -73,7 +76,7 @@ def plan_for_campaign(path: Path, machines: Path | None) -> Plan:
     uses.setdefault(label, CodeUse(label, options["label"]))
     if "label_gamma" in codes:
         uses.setdefault(codes["label_gamma"], CodeUse(codes["label_gamma"], options["label"]))
-    return Plan(tuple(uses.values()), campaign, _potcars_of(campaign))
+    return Plan(tuple(uses.values()), campaign, _potcars_of(campaign), _most_processes(campaign))
 
 
 def plan_for_machines(path: Path) -> Plan:
@@ -125,6 +128,16 @@ def short_options(options: dict[str, Any]) -> dict[str, Any]:
     chosen["max_wallclock_seconds"] = min(limit, JOB_SECONDS)
     chosen["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
     return chosen
+
+
+def _most_processes(campaign: Campaign) -> int:
+    """Return how many processes the widest fan-out of a campaign has at a time."""
+    from aiida_alpot.campaign.calculators import workchain_of
+
+    label, machines = campaign.content.label, campaign.machines
+    is_own = workchain_of(label.calculator, label.workchain) in ("ase", "gpaw")
+    of_a_label = 1 if is_own else 3  # a WorkChain of the plugin, which restarts another, and a job
+    return max(machines.sample.max_jobs, of_a_label * machines.label.max_jobs)
 
 
 def _potcars_of(campaign: Campaign) -> Potcars | None:

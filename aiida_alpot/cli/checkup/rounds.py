@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.cli.checkup.codes import check_labels, check_program
 from aiida_alpot.cli.checkup.computers import check_computer
-from aiida_alpot.cli.checkup.daemon import check_daemon
+from aiida_alpot.cli.checkup.daemon import check_daemon, check_slots
 from aiida_alpot.cli.checkup.finding import Finding
 from aiida_alpot.cli.checkup.kernels import check_kernels_here, check_kernels_there
 from aiida_alpot.cli.checkup.plan import CodeUse, Plan, Potcars, kind_of
 from aiida_alpot.cli.checkup.potcars import check_potcars
 from aiida_alpot.cli.checkup.profile import check_broker, check_profile, check_storage
 from aiida_alpot.errors import ServiceError
+
+if TYPE_CHECKING:
+    from aiida.manage.configuration.profile import Profile
 
 Codes = list[tuple[Any, CodeUse]]
 
@@ -56,8 +59,8 @@ def check_up(
     daemon = check_daemon(profile)
     yield daemon
     if storage.passed:
-        works = jobs and broker.passed and daemon.passed
-        yield from _check_plan(make_plan, potcars, jobs=jobs, processes=works, timeout=timeout)
+        served = profile if broker.passed and daemon.passed else None
+        yield from _check_plan(make_plan, potcars, jobs=jobs, served=served, timeout=timeout)
     yield check_kernels_here()
 
 
@@ -66,17 +69,21 @@ def _check_plan(
     potcars: Potcars | None,
     *,
     jobs: bool,
-    processes: bool,
+    served: Profile | None,
     timeout: float,
 ) -> Iterator[Finding]:
+    """Check a plan; processes run where there is a profile that a daemon serves."""
     try:
         plan = make_plan()
     except ServiceError as error:
         yield Finding("codes", False, str(error), "alpot init")
         return
     codes = yield from _check_codes(plan, jobs=jobs, timeout=timeout)
-    if processes:
-        yield from _check_labels(plan, codes, timeout=timeout)
+    if served is not None:
+        if plan.campaign is not None:
+            yield check_slots(served, plan.most_processes)
+        if jobs:
+            yield from _check_labels(plan, codes, timeout=timeout)
     for wanted in (plan.potcars, potcars):
         if wanted is not None:
             yield check_potcars(wanted)
