@@ -27,7 +27,13 @@ from aiida_alpot.campaign.vasp_settings import (
 )
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import InputFileError, SettingError
-from aiida_alpot.interfaces.vasp_output import VaspRun, find_failure, read_outcar, read_vasprun
+from aiida_alpot.interfaces.vasp_output import (
+    OutcarFacts,
+    VaspRun,
+    find_failure,
+    read_outcar,
+    read_vasprun,
+)
 from aiida_alpot.interfaces.vasp_rules import (
     count_kpoints,
     divide_cores,
@@ -172,7 +178,7 @@ class VaspLabelWorkChain(PluginLabelWorkChain):
             run = read_vasprun(_content(retrieved, "vasprun.xml"))
         except InputFileError as error:
             raise NoLabelError(TRUNCATED, str(error)) from error
-        outcar = read_outcar(_content(retrieved, "OUTCAR").decode("utf-8", "replace").splitlines())
+        outcar = _read_outcar(retrieved)
         failure = find_failure(run, outcar)
         if failure is not None:
             raise NoLabelError(*failure)
@@ -248,6 +254,15 @@ def _content(retrieved: orm.FolderData, name: str) -> bytes:
     except FileNotFoundError as error:
         raise NoLabelError(TRUNCATED, f"there is no {name}") from error
     return content
+
+
+def _read_outcar(retrieved: orm.FolderData) -> OutcarFacts:
+    """Read the OUTCAR line by line, since it can be large."""
+    try:
+        with retrieved.base.repository.open("OUTCAR", mode="rb") as stream:
+            return read_outcar(line.decode("utf-8", "replace") for line in stream)
+    except FileNotFoundError as error:
+        raise NoLabelError(TRUNCATED, "there is no OUTCAR") from error
 
 
 def _require_what_was_asked(run: VaspRun, atoms: Atoms, request: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from aiida_alpot.workflows.label.recipes import (
     GPAW_RECIPES,
     RECIPES,
     VASP_RECIPES,
+    cause_of_end,
     cause_of_reason,
     merge_changes,
     next_recipe,
@@ -161,6 +162,57 @@ def test_gpaw_and_vasp_judge_magnetic_states_alike(requested, final):
 def test_moments_that_a_run_without_spin_lacks_are_no_state():
     with pytest.raises(ValueError, match="left its magnetic state"):
         require_state(np.array([2.0]), np.array([np.nan]), 0.3)
+
+
+@pytest.fixture
+def ended_job(localhost):
+    """Factory of jobs that ended with an exit status and last words of the scheduler."""
+    import io
+
+    from aiida import orm
+    from aiida.common import LinkType
+
+    def make(status, spoken=""):
+        job = orm.CalcJobNode(computer=localhost, process_type="aiida.calculations:alpot.label")
+        job.set_process_state("finished")
+        job.set_exit_status(status)
+        job.set_option("scheduler_stderr", "_scheduler-stderr.txt")
+        job.store()
+        retrieved = orm.FolderData()
+        retrieved.base.repository.put_object_from_filelike(
+            io.BytesIO(spoken.encode()), "_scheduler-stderr.txt"
+        )
+        retrieved.base.links.add_incoming(job, LinkType.CREATE, "retrieved")
+        retrieved.store()
+        return job
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("status", "spoken", "cause"),
+    [
+        (110, "", "out of memory"),
+        (120, "", "out of time"),
+        (140, "", "lost"),
+        (
+            700,
+            "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT ... DUE TO TIME LIMIT ***",
+            "out of time",
+        ),
+        (
+            352,
+            "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch.",
+            "out of memory",
+        ),
+        (301, "", "lost"),
+        (203, "", "refused"),
+    ],
+)
+def test_the_cause_of_an_end_is_what_the_scheduler_says_whatever_the_parser_says(
+    ended_job, status, spoken, cause
+):
+    assert cause_of_end(ended_job(status, spoken)) == cause
 
 
 def test_changes_add_up():

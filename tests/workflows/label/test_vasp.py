@@ -197,6 +197,17 @@ def test_no_attempt_changes_what_belongs_to_the_level_of_theory(retried):
     assert retried.outputs.labelled.level_of_theory in str(retried.inputs.settings.get_dict())
 
 
+def test_a_run_that_crashed_is_tried_again_as_it_was(make_double, label_with_vasp, tmp_path):
+    code = make_double("unlucky", "crash, once", tmp_path)
+    cells = Configurations.from_atoms([chain("Cu", 1, seed=7)])
+    node = label_with_vasp(cells, code=code, section={"max_attempts": 2}, kspacing=3.0)
+    first, second = jobs(node)
+    assert incar(first) == incar(second)
+    (entry,) = entries(node).values()
+    assert (entry["status"], entry["attempt"], entry["recipe"]) == ("labelled", 2, "again")
+    assert entry["node"] == second.uuid
+
+
 def test_a_failed_run_is_not_replayed_from_the_cache(make_double, label_with_vasp):
     """aiida-vasp's own exit code of such a run leaves it in the cache."""
     from aiida.manage.caching import enable_caching
