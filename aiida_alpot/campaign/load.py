@@ -20,6 +20,7 @@ from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.core_radii import with_core_radii
 from aiida_alpot.campaign.file_names import file_of_campaign
 from aiida_alpot.campaign.first_potential import read_first_potential
+from aiida_alpot.campaign.machine_options import refuse_programs
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
@@ -105,15 +106,22 @@ class Campaign:
         return workchain_settings(self)
 
 
-def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Campaign:
+def load_campaign(
+    path: str | Path,
+    *,
+    machines: str | Path | MachinesFile | None = None,
+    text: str | None = None,
+) -> Campaign:
     """Read, check and build the campaign that stands in a YAML file.
 
     Parameters
     ----------
     path : path
         The campaign file; file names in it count from its folder.
-    machines : path, optional
-        A machines file, in place of the one that the campaign names.
+    machines : path or MachinesFile, optional
+        A machines file, or what one holds, in place of the one that the campaign names.
+    text : str, optional
+        What stands for the content of the file, as where a campaign is amended.
 
     Raises
     ------
@@ -123,10 +131,12 @@ def load_campaign(path: str | Path, *, machines: str | Path | None = None) -> Ca
         If a file of structures cannot be read or holds what cannot be used.
     """
     path = Path(path)
-    text = read_yaml_text(path)
+    text = read_yaml_text(path) if text is None else text
     content = _validated(parse_yaml(text, source=str(path)), str(path))
     content = with_core_radii(content, path.parent, str(path))
     check_campaign(content, str(path))
+    refuse_programs(content.label.options, f"{path}: label.options")
+    refuse_programs(content.label.retry_options, f"{path}: label.retry_options")
     is_named_here = machines is None and content.machines is not None
     if is_named_here:
         place = f"{path}: machines"

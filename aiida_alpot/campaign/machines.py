@@ -22,7 +22,9 @@ LOCAL_CODE = "alpot@localhost"
 ROLES = ("fit", "sample", "label")
 
 
-def load_machines(path: str | Path | None, *, is_named_by_campaign: bool = False) -> MachinesFile:
+def load_machines(
+    path: str | Path | MachinesFile | None, *, is_named_by_campaign: bool = False
+) -> MachinesFile:
     """Read a machines file; without one, every job runs on the local computer with one process.
 
     ``is_named_by_campaign`` refuses options that can run programs, see
@@ -33,6 +35,8 @@ def load_machines(path: str | Path | None, *, is_named_by_campaign: bool = False
     CampaignFileError
         If the file cannot be read or holds a wrong key or value.
     """
+    if isinstance(path, MachinesFile):
+        return path
     if path is None:
         return MachinesFile()
     content = read_yaml(path)

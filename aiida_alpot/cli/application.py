@@ -31,6 +31,8 @@ _SECTIONS = {
             "status": "Show how far a campaign is.",
             "watch": "Follow a campaign until it ends.",
             "stop": "Stop a campaign cleanly.",
+            "resume": "Go on after an outage, a stop or a spent budget.",
+            "amend": "Go on with changed settings and all labels.",
             "report": "Write one HTML file about a campaign.",
             "export": "Write potential, labels and provenance as files.",
             "why": "Tell where each training configuration came from.",

@@ -65,17 +65,28 @@ def submit_campaign(campaign: Campaign) -> Any:
     ServiceError
         If the daemon is not running or a code is missing; nothing is stored then.
     """
+    builder = campaign_builder(campaign)
+    return submit_builder(builder, campaign.content.name, {EXTRA: describe_campaign(campaign)})
+
+
+def submit_builder(builder: Any, name: str, extras: dict[str, Any]) -> Any:
+    """Submit the inputs of a campaign under its name; ``extras`` are those of the process.
+
+    Raises
+    ------
+    ServiceError
+        If the daemon is not running; nothing is stored then.
+    """
     from aiida import orm
     from aiida.engine import submit
     from aiida.manage import get_manager
 
-    builder = campaign_builder(campaign)
     profile = get_manager().get_profile()
     if profile is not None:
         require_daemon(profile)
     node = submit(builder)
-    node.base.extras.set(EXTRA, describe_campaign(campaign))
-    group, _ = orm.Group.collection.get_or_create(f"{GROUP}{campaign.content.name}")
+    node.base.extras.set_many(extras)
+    group, _ = orm.Group.collection.get_or_create(f"{GROUP}{name}")
     group.add_nodes(node)
     return node
 
@@ -87,4 +98,5 @@ def describe_campaign(campaign: Campaign) -> dict[str, Any]:
         "text": campaign.text,
         "targets": [dict(entry.targets) for entry in campaign.content.validation],
         "test_targets": dict(campaign.content.test_targets),
+        "machines": campaign.machines.model_dump(mode="json"),
     }

@@ -28,3 +28,11 @@ def turn_processes(node: Any, own: list[Any] | None = None) -> list[Any]:
         if entry_point_of(child) == "alpot.learn":
             turns += children(child, "alpot.turn")
     return turns
+
+
+def predecessor_dicts(node: Any, name: str) -> list[dict[str, Any]]:
+    """Return the ``records`` or ``ledgers`` that a campaign took over, in the order of names."""
+    if "predecessor" not in node.inputs or name not in node.inputs.predecessor:
+        return []
+    given = node.inputs.predecessor[name]
+    return [given[key].get_dict() for key in sorted(given)]

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from aiida_alpot.reports.processes import children, entry_point_of, turn_processes
+from aiida_alpot.reports.processes import (
+    children,
+    entry_point_of,
+    predecessor_dicts,
+    turn_processes,
+)
 
 STAGES = {
     "alpot.sample": "sampling",
@@ -159,8 +164,12 @@ def _exception_of(node: Any) -> str:
 def _read_turns(
     node: Any, own: list[Any], processes: list[Any], finished: FinishedTurns
 ) -> Iterator[TurnProgress]:
+    earlier = predecessor_dicts(node, "records")
+    for record in earlier:
+        yield from_record(record)
     if not any(process.inputs.turn.value == 0 for process in processes):
-        first = finished.turns.get(node.uuid) or _read_start(own)
+        number = node.inputs.predecessor.turn.value if earlier else 0
+        first = finished.turns.get(node.uuid) or _read_start(own, number)
         if first is not None:
             yield first
             if first.stage == "done":
@@ -198,8 +207,8 @@ def from_record(record: Mapping[str, Any]) -> TurnProgress:
     )
 
 
-def _read_start(own: list[Any]) -> TurnProgress | None:
-    """Return turn 0 of a campaign that starts from labelled cells."""
+def _read_start(own: list[Any], turn: int) -> TurnProgress | None:
+    """Return what comes before the loop where a campaign starts from labelled cells."""
     for child in own:
         if child.process_label == "write_turn_record" and child.is_finished_ok:
             return from_record(child.outputs.result.get_dict())
@@ -212,7 +221,7 @@ def _read_start(own: list[Any]) -> TurnProgress | None:
         return None
     counts = _count_labels(first)
     stage = STAGES.get(entry_point_of(first[-1]), "starting")
-    return TurnProgress(turn=0, stage=stage, **counts)
+    return TurnProgress(turn=turn, stage=stage, **counts)
 
 
 def _read_running(process: Any, *, terminated: bool) -> TurnProgress:
@@ -267,7 +276,8 @@ def _labels_used(node: Any, own: list[Any], processes: list[Any], finished: Fini
     """Return how many labels of the budget the ledgers of a campaign stand for so far."""
     from aiida_alpot.workflows.records import count_spent
 
-    used = 0
+    earlier = predecessor_dicts(node, "ledgers")
+    used = sum(count_spent(ledger["entries"]) for ledger in earlier)
     for step in [node, *processes]:
         count = finished.labels.get(step.uuid)
         if count is None:

@@ -13,7 +13,12 @@ import numpy as np
 from aiida_alpot.errors import ServiceError
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.reports.outcome import Outcome, read_outcome
-from aiida_alpot.reports.processes import children, entry_point_of, turn_processes
+from aiida_alpot.reports.processes import (
+    children,
+    entry_point_of,
+    predecessor_dicts,
+    turn_processes,
+)
 from aiida_alpot.reports.progress import CampaignProgress, read_progress
 from aiida_alpot.reports.provenance import potential_of_campaign, training_sets
 
@@ -86,7 +91,8 @@ def read_report_data(node: Any) -> ReportData:
 
 def turn_records(node: Any) -> list[dict[str, Any]]:
     """Return the records of the turns of a campaign that have ended."""
-    records = [
+    records = predecessor_dicts(node, "records")
+    records += [
         child.outputs.result.get_dict()
         for child in children(node)
         if child.process_label == "write_turn_record" and "result" in child.outputs
@@ -103,7 +109,10 @@ def ledger_entries(node: Any) -> list[dict[str, Any]]:
     """Return the ledger of a campaign, of what has been labelled so far while it runs."""
     if "ledger" in node.outputs:
         return list(node.outputs.ledger.get_dict()["entries"])
-    return [
+    earlier = [
+        entry for ledger in predecessor_dicts(node, "ledgers") for entry in ledger["entries"]
+    ]
+    return earlier + [
         entry
         for process in [node, *turn_processes(node)]
         for child in children(process)

@@ -238,6 +238,8 @@ def successor_builder(
             builder[name] = given if isinstance(given, orm.Node) else dict(given.items())
     goes_on = state.potential is not None
     kept = _sets_to_label(campaign, state) if goes_on else _sets_given(campaign)
+    if "start" in kept and "start" in replaced and goes_on:
+        state.unlabelled[f"given_{state.turn:03d}"] = kept["start"]
     kept["test"] = {**kept.get("test", {}), **replaced.pop("test", {})}
     for name, node in {**kept, **replaced}.items():
         builder[name] = node

@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import submit
 from aiida.engine.processes import control
 
+from aiida_alpot.reports.progress import read_progress
 from aiida_alpot.workflows.settings import check_settings
 from aiida_alpot.workflows.successor import needs_fit, read_state, successor_builder
 
@@ -143,4 +144,13 @@ def test_only_changes_of_the_potential_ask_for_a_fit(campaign_settings):
         False,
         True,
         True,
+    ]
+
+
+def test_a_successor_shows_the_turns_and_labels_of_its_predecessor(undisturbed, amended):
+    before, after = read_progress(undisturbed), read_progress(amended)
+    assert after.labels_used == amended.outputs.summary["labels_used"]
+    assert after.turns[: len(before.turns)] == before.turns
+    assert [turn.turn for turn in after.turns] == [
+        record["turn"] for record in amended.outputs.turns["turns"]
     ]

@@ -27,16 +27,21 @@ def command(
     from aiida_alpot.cli.profile import daemon_is_running, open_profile
     from aiida_alpot.cli.watching import daemon_note
     from aiida_alpot.reports.campaigns import all_campaigns, find_campaign
+    from aiida_alpot.reports.paused import describe_paused, paused_processes
     from aiida_alpot.reports.progress import read_progress
+    from aiida_alpot.reports.successors import chains_of
     from aiida_alpot.reports.tables import budget_line, live_table, plain_lines
 
     opened = open_profile(profile)
     if show_all:
-        for node in all_campaigns():
-            one = read_progress(node)
-            click.echo(f"{one.pk:6d}  {one.name:20} {one.verdict}; {budget_line(one)}")
+        for chain in chains_of(all_campaigns()):
+            one = read_progress(chain[-1])
+            line = f"{one.pk:6d}  {one.name:20} {one.verdict}; {budget_line(one)}"
+            before = ", ".join(str(node.pk) for node in chain[:-1])
+            click.echo(f"{line}; goes on from PK {before}" if before else line)
         return
-    progress = read_progress(find_campaign(campaign))
+    node = find_campaign(campaign)
+    progress = read_progress(node)
     if json_file is not None:
         from aiida_alpot.cli.job_folder import write_json
         from aiida_alpot.reports.progress import as_json
@@ -48,5 +53,8 @@ def command(
     else:
         for line in plain_lines(progress):
             click.echo(line)
+    told = describe_paused(paused_processes(node))
+    if told:
+        click.echo(f"{told}. To go on: alpot resume {node.pk}")
     if not progress.is_finished and not daemon_is_running(opened):
         click.echo(daemon_note(opened))
