@@ -16,7 +16,7 @@ from aiida.engine import ExitCode
 from aiida_alpot.calculations.label import batch_of
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.jobs.label_driver import LABELLED_FILE, PROGRESS_FILE, recover
-from aiida_alpot.jobs.requests import SCHEMA
+from aiida_alpot.jobs.requests import RESULT_FILE, SCHEMA
 from aiida_alpot.parsers.job import JobParser
 
 
@@ -53,8 +53,14 @@ class LabelParser(JobParser):
         failed = [verdict for verdict in verdicts if verdict["status"] != "labelled"]
         if not result.get("complete", True):
             return self.judge_unfinished(result)
-        n_labelled = self.outputs["labelled"].n_labelled if "labelled" in self.outputs else 0
-        if verdicts and not n_labelled:
+        labels = set(self.outputs["labelled"].label_hashes) if "labelled" in self.outputs else set()
+        lost = [one for one in verdicts if one not in failed and one["hash"] not in labels]
+        if lost:
+            return self.exit_codes.ERROR_UNREADABLE_OUTPUT.format(
+                message=f"{LABELLED_FILE} holds no energy and forces of {lost[0]['identifier']}, "
+                f"one of {len(lost)} that {RESULT_FILE} calls labelled"
+            )
+        if verdicts and not labels:
             return self.exit_codes.ERROR_NOTHING_LABELLED.format(message=_reason(failed))
         if failed:
             return self.exit_codes.ERROR_PARTIAL_BATCH.format(

@@ -14,6 +14,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessBuilder, WorkChain, append_, while_
 
+from aiida_alpot.calculations.exit_codes import SCHEDULER_STATUSES, STATUSES_OF_LOSS
 MAX_ATTEMPTS = 2
 
 
@@ -99,6 +100,11 @@ def is_fault_of_the_job(node: orm.CalcJobNode) -> bool:
     Exit codes from 201 to 299 mean that the input is bad, which a second attempt does not mend.
     """
     return not (node.is_finished and 200 < (node.exit_status or 0) < 300)
+
+
+def was_lost(node: orm.CalcJobNode) -> bool:
+    """Return whether the machine failed a job, or its files: the same job may well succeed."""
+    return not node.is_finished or node.exit_status in (*SCHEDULER_STATUSES, *STATUSES_OF_LOSS)
 
 
 def describe_failure(node: orm.ProcessNode) -> str:

@@ -12,7 +12,12 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 from aiida_alpot.calculations import FitCalculation
 from aiida_alpot.data import ActiveSetData, PotentialData
 from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.fan_out import describe_end, is_fault_of_the_job
+from aiida_alpot.workflows.fan_out import (
+    MAX_ATTEMPTS,
+    describe_end,
+    is_fault_of_the_job,
+    was_lost,
+)
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_committee_output, hand_out_committee
 from aiida_alpot.workflows.settings import (
@@ -28,7 +33,11 @@ _ZERO_AT_START = {"species", "moments", "linear"}
 
 
 class FitWorkChain(WorkChain):
-    """Fit, and try once more where the job fails: from scratch if it had started warm."""
+    """Fit, and try once more where the job fails.
+
+    A job that was lost is run again as it was. One that failed by itself, or was lost each time,
+    is run from scratch if it had started warm.
+    """
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -51,6 +60,7 @@ class FitWorkChain(WorkChain):
     def prepare(self) -> ExitCode | None:
         """Check the settings before a job is spent on them."""
         self.ctx.attempt = 0
+        self.ctx.is_from_scratch = False
         self.ctx.is_fitted = False
         try:
             fit_request(self.inputs.settings.get_dict(), turn=self.inputs.turn.value)
@@ -63,7 +73,7 @@ class FitWorkChain(WorkChain):
         return not self.ctx.is_fitted
 
     def fit(self) -> None:
-        """Fit; the second attempt starts from scratch unless values are to be kept."""
+        """Fit, from the potential given unless that failed."""
         self.ctx.attempt += 1
         turn, attempt = self.inputs.turn.value, self.ctx.attempt
         builder = FitCalculation.get_builder()
@@ -72,7 +82,7 @@ class FitWorkChain(WorkChain):
         builder.test = self.inputs.get("test", {})
         settings = self.inputs.settings.get_dict()
         request = fit_request(settings, turn=turn)
-        if "initial" in self.inputs and (attempt == 1 or keeps_values(request)):
+        if "initial" in self.inputs and not self.ctx.is_from_scratch:
             builder.initial = self.inputs.initial
         else:
             request = from_scratch(request)
@@ -91,11 +101,15 @@ class FitWorkChain(WorkChain):
         if job.is_finished_ok:
             return None
         self.report(f"FitCalculation<{job.pk}> ended with {describe_end(job)}")
-        starts_otherwise = "initial" in self.inputs and "initial" in job.inputs
-        starts_otherwise &= not keeps_values(job.inputs.settings.get_dict())
-        if self.ctx.attempt > 1 or not (starts_otherwise or is_fault_of_the_job(job)):
-            return self.exit_codes.ERROR_NO_POTENTIAL.format(message=describe_end(job))
-        return None
+        starts_warm = "initial" in job.inputs
+        starts_warm &= not keeps_values(job.inputs.settings.get_dict())
+        may_repeat = self.ctx.attempt < MAX_ATTEMPTS
+        if may_repeat and (was_lost(job) or (is_fault_of_the_job(job) and not starts_warm)):
+            return None
+        if starts_warm:
+            self.ctx.is_from_scratch = True
+            return None
+        return self.exit_codes.ERROR_NO_POTENTIAL.format(message=describe_end(job))
 
     def results(self) -> None:
         """Hand out the potential, its active set and how the fit went."""

@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
-from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.data import ConfigurationsData, PotentialData
 
 
 @pytest.fixture
@@ -28,6 +28,25 @@ def unreliable_code(localhost, tmp_path):
         script.chmod(0o755)
         code = orm.InstalledCode(
             label=f"unreliable_{n_losses}", computer=localhost, filepath_executable=str(script)
+        )
+        return code.store()
+
+    return make
+
+
+@pytest.fixture
+def careless_code(localhost, tmp_path):
+    """A code whose first job damages its files by a command of the shell."""
+
+    def make(damage):
+        mark, script = tmp_path / "damaged", tmp_path / "alpot_careless"
+        alpot = Path(sys.executable).with_name("alpot")
+        script.write_text(
+            f'#!/bin/sh\n{alpot} "$@" || exit $?\n[ -e {mark} ] || {{ touch {mark}; {damage}; }}\n'
+        )
+        script.chmod(0o755)
+        code = orm.InstalledCode(
+            label=f"careless_{tmp_path.name}", computer=localhost, filepath_executable=str(script)
         )
         return code.store()
 
@@ -70,3 +89,32 @@ def test_a_job_that_is_always_killed_is_a_failure_with_its_reason(label, unrelia
     assert (entry["status"], entry["attempt"]) == ("failed", 2)
     assert "301" in entry["reason"]
     assert entry["node"] in {job.uuid for job in jobs}
+
+
+@pytest.mark.parametrize(
+    ("damage", "shift"), [(": > labelled.npz", 0.333), ("rm labelled.npz", 0.444)]
+)
+def test_a_file_of_labels_that_is_empty_or_gone_is_made_again(label, careless_code, damage, shift):
+    node = label(careless_code(damage), shift)
+    assert node.exit_status == 0
+    statuses = [job.exit_status for job in node.called if isinstance(job, orm.CalcJobNode)]
+    assert sorted(statuses) == [0, 305]
+    entry = node.outputs.ledger["entries"][0]
+    assert (entry["status"], entry["attempt"], entry["cause"]) == ("labelled", 2, "")
+
+
+def test_a_fit_that_was_killed_goes_on_from_the_same_potential_again(
+    unreliable_code, campaign_settings, labelled_copper, make_potential
+):
+    builder = WorkflowFactory("alpot.fit").get_builder()
+    builder.code = unreliable_code(1)
+    builder.settings = orm.Dict(campaign_settings())
+    builder.turn = orm.Int(1)
+    builder.initial = PotentialData.from_potential(make_potential(4, cutoff=4.5))
+    builder.training = {"turn_000": ConfigurationsData.from_configurations(labelled_copper)}
+    node = run_get_node(builder).node
+    assert node.exit_status == 0
+    first, second = sorted(node.called, key=lambda child: child.pk)
+    assert (first.exit_status, second.exit_status) == (301, 0)
+    assert second.inputs.initial.uuid == first.inputs.initial.uuid
+    assert second.inputs.settings.get_dict() == first.inputs.settings.get_dict()

@@ -15,6 +15,7 @@ from aiida_alpot.workflows.label.base import Job, LabelWorkChain
 from aiida_alpot.workflows.label.crashes import causes_of_unjudged
 from aiida_alpot.workflows.label.recipes import (
     REFUSED,
+    TRUNCATED,
     cause_of_end,
     cause_of_reason,
     merge_changes,
@@ -53,13 +54,14 @@ class BatchLabelWorkChain(LabelWorkChain):
             name: node.outputs[name].uuid for name in ("labelled", "result") if name in node.outputs
         }
         hashes = self.hashes()
-        verdicts: dict[str, str] = {}
+        labels = node.outputs.labelled.label_hashes if "labelled" in node.outputs else []
+        verdicts = dict.fromkeys(labels, "")
         if "result" in node.outputs:
             for verdict in node.outputs.result.get_dict().get("verdicts", []):
-                failed = verdict["status"] == "failed"
-                verdicts[verdict["hash"]] = cause_of_reason(verdict["reason"]) if failed else ""
-        elif "labelled" in node.outputs:
-            verdicts = dict.fromkeys(node.outputs.labelled.label_hashes, "")
+                if verdict["status"] == "failed":
+                    verdicts[verdict["hash"]] = cause_of_reason(verdict["reason"])
+                else:  # the file of the labels may not hold what the job says of it
+                    verdicts.setdefault(verdict["hash"], TRUNCATED)
         indices = entry["job"]["indices"]
         causes = {index: verdicts[hashes[index]] for index in indices if hashes[index] in verdicts}
         unjudged = [index for index in indices if index not in causes]

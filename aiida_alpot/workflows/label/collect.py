@@ -196,7 +196,9 @@ def _verdicts(
             }
         result = sources.get(f"{RESULT}{number:03d}")
         for verdict in result.get_dict().get("verdicts", []) if result is not None else []:
-            kept = {"reason": verdict["reason"], "seconds": verdict["seconds"]}
+            kept = {"seconds": verdict["seconds"]}
+            if verdict["reason"]:  # without one its label is there, or its file was damaged
+                kept["reason"] = verdict["reason"]
             verdicts[verdict["hash"]] = {**verdicts.get(verdict["hash"], {}), **kept, **told}
     return verdicts
 
