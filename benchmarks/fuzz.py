@@ -706,6 +706,8 @@ def main() -> None:
                         print(f"FINDING {name}: {message[:1500]}", flush=True)
                 seconds[name] += time.process_time() - started
             rounds += 1
+            if arguments.json is not None:  # what a run that is interrupted leaves
+                write_figures(totals, seconds, findings, arguments.json)
     report(totals, seconds, findings, arguments.json)
 
 
@@ -721,13 +723,26 @@ def report(
         print(f"{name:18} {n_inputs:8d} inputs  {seconds[name]:7.1f} s  {told}")
     total = sum(sum(outcomes.values()) for outcomes in totals.values())
     n_findings = sum(map(len, findings.values()))
-    print(
-        f"{total} inputs in {sum(seconds.values()):.0f} s of processor time, {n_findings} findings"
-    )
+    spent = sum(seconds.values())
+    print(f"{total} inputs in {spent:.0f} s of processor time, {n_findings} findings")
     if path is not None:
-        content = {"inputs": totals, "seconds": seconds, "findings": findings, "total": total}
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_figures(totals, seconds, findings, path)
     sys.exit(1 if findings else 0)
+
+
+def write_figures(
+    totals: dict[str, dict[str, int]],
+    seconds: dict[str, float],
+    findings: dict[str, list[str]],
+    path: Path,
+) -> None:
+    content = {
+        "total": sum(sum(outcomes.values()) for outcomes in totals.values()),
+        "seconds": {name: round(one, 2) for name, one in seconds.items()},
+        "inputs": totals,
+        "findings": findings,
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

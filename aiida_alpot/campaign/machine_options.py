@@ -8,7 +8,7 @@ may hold plain figures and names only, because both may come from somebody else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiida_alpot.campaign.schema import MachinesFile
@@ -40,13 +40,25 @@ def require_plain_options(machines: MachinesFile, source: str) -> None:
         On the first of them.
     """
     for place, options in _options(machines):
-        for name in options:
-            if name not in PLAIN_OPTIONS:
-                raise CampaignFileError(
-                    f"{source}: {place}.{name} can run programs, which a machines file that a "
-                    "campaign names may not. Give the file with --machines, or put the lines into "
-                    f"the code (verdi code create). Allowed here: {', '.join(PLAIN_OPTIONS)}."
-                )
+        refuse_programs(options, f"{source}: {place}")
+
+
+def refuse_programs(options: Mapping[str, Any], place: str) -> None:
+    """Refuse options of jobs that can run programs, or hold a line break; ``place`` names them.
+
+    Raises
+    ------
+    CampaignFileError
+        On the first of them.
+    """
+    for name, value in options.items():
+        if name not in PLAIN_OPTIONS:
+            raise CampaignFileError(
+                f"{place}.{name} can run programs, which a campaign and a machines file that it "
+                "names may not. Give a machines file with --machines, or put the lines into the "
+                f"code (verdi code create). Allowed here: {', '.join(PLAIN_OPTIONS)}."
+            )
+        _refuse_line_break(name, value, place)
 
 
 def require_single_lines(machines: MachinesFile, source: str) -> None:
@@ -59,10 +71,13 @@ def require_single_lines(machines: MachinesFile, source: str) -> None:
     """
     for place, options in _options(machines):
         for name, value in options.items():
-            if name not in _SHELL_TEXT and any(_has_line_break(one) for one in _texts(value)):
-                raise CampaignFileError(
-                    f"{source}: {place}.{name} holds a line break. Write it on one line."
-                )
+            if name not in _SHELL_TEXT:
+                _refuse_line_break(name, value, f"{source}: {place}")
+
+
+def _refuse_line_break(name: str, value: Any, place: str) -> None:
+    if any(_has_line_break(one) for one in _texts(value)):
+        raise CampaignFileError(f"{place}.{name} holds a line break. Write it on one line.")
 
 
 def _options(machines: MachinesFile) -> Iterator[tuple[str, dict[str, Any]]]:

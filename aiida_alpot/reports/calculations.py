@@ -131,6 +131,7 @@ def write_archive(potential: Any, path: Path, *, force: bool = False) -> int:
     from aiida import orm
     from aiida.common.log import override_log_level
     from aiida.tools.archive import create_archive
+    from aiida.tools.archive.exceptions import ExportValidationError
 
     if path.exists() and not force:
         raise InputFileError(f"{path} is there already. Give another name, or --force.")
@@ -141,17 +142,22 @@ def write_archive(potential: Any, path: Path, *, force: bool = False) -> int:
         if node.creator is not None
         for link in node.creator.base.links.get_outgoing().all()
     ]
+    nodes = [potential, *outputs, *ledgers]
     try:
         with override_log_level(logging.CRITICAL):  # AiiDA tells of every step
-            create_archive(
-                [potential, *outputs, *ledgers],
-                filename=path,
-                overwrite=True,
-                # who called what, so that turns and campaigns come along
-                call_calc_backward=True,
-                call_work_backward=True,
-                return_backward=False,
-            )
+            try:
+                # with who called what, so that turns and campaigns come along
+                create_archive(nodes, filename=path, overwrite=True)
+            except ExportValidationError:  # the campaign is still running
+                create_archive(
+                    nodes,
+                    filename=path,
+                    overwrite=True,
+                    call_calc_backward=False,
+                    call_work_backward=False,
+                )
+    except ExportValidationError as error:
+        raise ServiceError(f"Processes of this potential are still running: {error}") from error
     except OSError as error:
         raise InputFileError(f"Cannot write {path}: {error.strerror or error}.") from error
     carrier = find_potcar_text(path)

@@ -10,6 +10,9 @@ from typing import Any
 from aiida_alpot.reports.calculations import cores_of_job
 from aiida_alpot.reports.report_data import ledger_entries, turn_records
 
+PAID = ("labelled", "failed")
+"""What an entry of the ledger says of a label that took time."""
+
 
 @dataclass(frozen=True)
 class TurnCost:
@@ -53,7 +56,7 @@ def cost_of_turns(campaign: Any) -> list[TurnCost]:
     costs: list[TurnCost] = []
     before: float | None = None
     for record in turn_records(campaign):
-        entries = [one for one in by_turn.get(record["turn"], []) if one["status"] != "looked_up"]
+        entries = [one for one in by_turn.get(record["turn"], []) if one["status"] in PAID]
         paid = sum((one["seconds"] or 0.0) * cores.get(one["node"] or "", 1) for one in entries)
         energy, force = _errors(record)
         gained = None if before is None or energy is None else before - energy

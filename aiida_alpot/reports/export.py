@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.configurations import concatenate
-from aiida_alpot.errors import InputFileError
+from aiida_alpot.errors import InputFileError, ServiceError
 from aiida_alpot.jobs.requests import to_plain_json
 from aiida_alpot.mtp.pair_tables import dump_pair_tables, pair_commands
 from aiida_alpot.mtp.structure_files import write_configurations
+from aiida_alpot.reports.calculations import find_potcar_text
+from aiida_alpot.reports.lammps_files import lammps_files
 from aiida_alpot.reports.provenance import (
     potential_of_campaign,
     training_configurations,
@@ -31,6 +33,9 @@ active_set.npz    the active set, for extrapolation grades
 potential.almtp   potential and active set in the format of MLIP-3
 provenance.json   where each training configuration and its label came from
 campaign.yaml     the campaign file
+in.lammps         a short run of LAMMPS with MLIP-2: with setup.lammps, dynamics.lammps,
+                  structure.data and mlip.ini
+run_lammps.py     the same run by stock LAMMPS and this package
 
 Types: {types}.
 
@@ -97,6 +102,10 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
     if text:
         files["campaign.yaml"] = text
     sets = {"training.xyz": [one for _, one in training_sets(fit)]}
+    training = concatenate([one.get_configurations() for one in sets["training.xyz"]])
+    files |= lammps_files(
+        potential.get_potential(), training, has_active_set="active_set" in fit.outputs
+    )
     for link in fit.base.links.get_outgoing().all():
         if link.link_label == "active_set":
             files["active_set.npz"] = link.node.content
@@ -136,7 +145,21 @@ def _write(
     for name, nodes in sets.items():
         joined = concatenate([one.get_configurations() for one in nodes])
         write_configurations(joined, folder / name)
-    return [folder / name for name in (*files, *sets)]
+    written = [folder / name for name in (*files, *sets)]
+    require_no_potcar(written)
+    return written
+
+
+def require_no_potcar(paths: list[Path]) -> None:
+    """Take everything back if the text of a POTCAR file went along, which its licence forbids."""
+    carriers = [path for path in paths if find_potcar_text(path)]
+    if carriers:
+        for path in paths:
+            path.unlink()
+        raise ServiceError(
+            f"{carriers[0].name} would hold the text of a POTCAR file, which its licence forbids "
+            "to pass on. Nothing was written: see docs/security.md."
+        )
 
 
 def _note(node: Any, potential: Any) -> str:

@@ -248,9 +248,9 @@ class CampaignWorkChain(WorkChain):
         builder.active_set = source["active_set"]
         builder.committee = committee_of(source)
         builder.labels_used = orm.Int(self._labels_used())
+        builder.records = dict(self.ctx.records)
         if self.goes_on():
             builder.turn = self._predecessor()["turn"]
-            builder.records = dict(self.ctx.records)
             if "outstanding" in self._predecessor():
                 builder.outstanding = self._predecessor()["outstanding"]
         builder.metadata = {"label": "learn", "call_link_label": "learn"}

@@ -15,6 +15,8 @@ from aiida import orm
 from aiida.engine import ProcessBuilder, WorkChain, append_, while_
 
 from aiida_alpot.calculations.exit_codes import SCHEDULER_STATUSES, STATUSES_OF_LOSS
+from aiida_alpot.workflows.scratch import clean_folders
+
 MAX_ATTEMPTS = 2
 
 
@@ -79,6 +81,7 @@ class FanOutWorkChain(WorkChain):
                     {"name": entry["name"], "job": left, "attempt": entry["attempt"] + 1}
                 )
         self.ctx.waiting = retries + self.ctx.waiting
+        clean_folders(self, [node for _, node in self.new_attempts()])
 
     def new_attempts(self) -> list[tuple[dict[str, Any], orm.CalcJobNode]]:
         """Return the attempts of the last round with their nodes."""

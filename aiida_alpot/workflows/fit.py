@@ -20,6 +20,7 @@ from aiida_alpot.workflows.fan_out import (
 )
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_committee_output, hand_out_committee
+from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import (
     FitSettings,
     GradeSettings,
@@ -98,6 +99,7 @@ class FitWorkChain(WorkChain):
         """Accept the potential, or try again where that may help."""
         job = self.ctx.job
         self.ctx.is_fitted = job.is_finished_ok
+        clean_folders(self, [job])
         if job.is_finished_ok:
             return None
         self.report(f"FitCalculation<{job.pk}> ended with {describe_end(job)}")

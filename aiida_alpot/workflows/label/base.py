@@ -41,6 +41,7 @@ from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_job_inputs
+from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import LabelSettings, read_section
 
 Job = Mapping[str, Any]
@@ -255,6 +256,7 @@ class LabelWorkChain(ClosingWorkChain):
             )
             retries += again
         self.ctx.waiting = [] if self.is_closed else retries + self.ctx.waiting
+        clean_folders(self, [node for _, node in self.new_attempts()])
 
     def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
         """Return the next attempts at configurations that have no label, by their causes."""
