@@ -12,8 +12,9 @@ prediction for a new size is a Student t distribution in log t, wide where nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,23 @@ class CostLaw:
     degrees: float
     reference: float
     n_labels: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the law as plain JSON."""
+        return {
+            "mean": self.mean.tolist(),
+            "covariance": self.covariance.tolist(),
+            "scatter": self.scatter,
+            "degrees": self.degrees,
+            "reference": self.reference,
+            "n_labels": self.n_labels,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> CostLaw:
+        """Return the law that :meth:`as_dict` described."""
+        arrays = {name: np.array(content[name]) for name in ("mean", "covariance")}
+        return cls(**{**content, **arrays})
 
     @property
     def exponent(self) -> float:
@@ -147,6 +165,23 @@ def fit_cost_law(works: Iterable[float], core_seconds: Iterable[float]) -> CostL
     degrees = _SCATTER_WEIGHT + len(values)
     scatter = math.sqrt((_SCATTER_WEIGHT * _SCATTER**2 + misfit) / degrees)
     return CostLaw(mean, covariance, scatter, degrees, math.exp(middle), len(values))
+
+
+def shown_core_time(core_seconds: float) -> str:
+    """Return a cost as people read it: core-hours, or core-seconds where there are few.
+
+    Examples
+    --------
+    >>> shown_core_time(11520.0), shown_core_time(42.0)
+    ('3.2 core-hours', '42 core-seconds')
+    """
+    if core_seconds < 360:
+        return (
+            f"{core_seconds:.2g} core-seconds"
+            if core_seconds < 10
+            else f"{core_seconds:.0f} core-seconds"
+        )
+    return f"{core_seconds / 3600:.3g} core-hours"
 
 
 def affordable_labels(law: CostLaw, works: Sequence[float], core_seconds: float) -> int:

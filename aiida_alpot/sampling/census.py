@@ -12,21 +12,15 @@ Kaplan, PODC 2007), and a repeated or continued job draws the same frames.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field
 
 from ase import Atoms
 
 from aiida_alpot.configurations import Configurations, Origin
+from aiida_alpot.sampling.draw_keys import draw_key
 from aiida_alpot.sampling.settings import require
 from aiida_alpot.sampling.stopping import Observation
-
-
-def draw_key(seed: int, sampler: str, chain: str, step: int) -> int:
-    """Return the pseudo-random number by which a frame is drawn, below 2^64."""
-    text = f"{seed}/{sampler}/{chain}/{step}"
-    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)
 
 
 @dataclass

@@ -90,7 +90,7 @@ def costs_of_jobs(
         others.
     """
     known = {} if known is None else known
-    places = _find_jobs(process)
+    places, _ = _walk(process)
     costs = {pk: known[pk] for pk in places if pk in known}
     missing = [pk for pk in places if pk not in known]
     for first in range(0, len(missing), _AT_A_TIME):
@@ -99,6 +99,28 @@ def costs_of_jobs(
             if not cost.is_running:
                 known[cost.pk] = cost
     return [costs[pk] for pk in sorted(costs)]
+
+
+def ledgers_below(process: orm.ProcessNode) -> list[Mapping[str, Any]]:
+    """Return the entries of all ledgers below a process, in the order in which they were written.
+
+    Sets that are labelled right now are not among them.
+    """
+    _, chains = _walk(process)
+    labellers = [pk for pk, place in chains.items() if place.stage == "label"]
+    found: list[tuple[int, Any]] = []
+    for first in range(0, len(labellers), _AT_A_TIME):
+        query = orm.QueryBuilder()
+        some = labellers[first : first + _AT_A_TIME]
+        query.append(orm.WorkChainNode, filters={"id": {"in": some}}, tag="labeller")
+        query.append(
+            orm.Dict,
+            with_incoming="labeller",
+            edge_filters={"label": "ledger"},
+            project=["id", "attributes.entries"],
+        )
+        found += query.all()
+    return [entry for _, entries in sorted(found, key=lambda one: one[0]) for entry in entries]
 
 
 def sum_by(costs: Iterable[JobCost], attribute: str) -> dict[Any, float]:
@@ -160,13 +182,17 @@ def parse_sacct(text: str, job_id: str) -> float | None:
     return float(sum(int(time) for time in times))
 
 
-def _find_jobs(process: orm.ProcessNode) -> dict[int, _Place]:
-    """Return the place of every CalcJob at or below a process, level by level of its calls."""
-    top = _Place(_stage_by_type(process.process_type, {}), -1, "")
+def _walk(process: orm.ProcessNode) -> tuple[dict[int, _Place], dict[int, _Place]]:
+    """Return the places of the CalcJobs at or below a process, and those of all that called them.
+
+    One query for each level of calls.
+    """
+    top = _Place(_stage_by_type(process.process_type, process.base.extras.all), -1, "")
     if isinstance(process, orm.CalcJobNode):
-        return {int(process.pk): top}
+        return {int(process.pk): top}, {}
     level: dict[int, _Place] = {int(process.pk): top}
     jobs: dict[int, _Place] = {}
+    callers = dict(level)
     while level:
         below: dict[int, _Place] = {}
         parents = list(level)
@@ -193,7 +219,8 @@ def _find_jobs(process: orm.ProcessNode) -> dict[int, _Place]:
                 elif "workchain" in node_type.lower() or "workfunction" in node_type.lower():
                     below[pk] = place
         level = below
-    return jobs
+        callers |= below
+    return jobs, callers
 
 
 def _place_of(

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The loop: turn after turn until no sampler leaves the known region, or the budget is spent."""
+"""The loop: turn after turn until the criterion holds, or the budget is spent."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
+from aiida_alpot.workflows.audit import audit_name
 from aiida_alpot.workflows.fan_out import describe_failure
+from aiida_alpot.workflows.forecasting import make_forecast, spent_budget
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
 from aiida_alpot.workflows.ports import (
     committee_of,
@@ -18,8 +23,13 @@ from aiida_alpot.workflows.ports import (
     hand_out_committee,
     held_out_name,
 )
-from aiida_alpot.workflows.records import LEDGERS, count_spent
-from aiida_alpot.workflows.settings import BudgetSettings, read_section
+from aiida_alpot.workflows.records import LEDGERS, count_spent, has_converged
+from aiida_alpot.workflows.settings import (
+    BudgetSettings,
+    ConvergeSettings,
+    read_criterion,
+    read_section,
+)
 from aiida_alpot.workflows.turn import TurnWorkChain
 
 STOP_REQUEST = "stop_requested"
@@ -76,6 +86,8 @@ class LearnWorkChain(WorkChain):
         self.ctx.outstanding = self.inputs.get(OUTSTANDING)
         self.ctx.ledgers = {}
         self.ctx.records = dict(self.inputs.get("records", {}))
+        self.ctx.child = None
+        self.look_ahead()
 
     def may_go_on(self) -> bool:
         """Return whether another turn may be run."""
@@ -95,6 +107,8 @@ class LearnWorkChain(WorkChain):
         builder.committee = dict(self.ctx.committee)
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
+        builder.history = self.history()
+        builder.forecast = orm.Dict(self.ctx.forecast)
         if self.ctx.outstanding is not None:
             builder.outstanding = self.ctx.outstanding
         builder.metadata = {
@@ -102,6 +116,23 @@ class LearnWorkChain(WorkChain):
             "call_link_label": f"turn_{self.ctx.turn:03d}",
         }
         self.to_context(child=self.submit(builder))
+
+    def history(self) -> dict[str, orm.Dict]:
+        """Return as many of the last records as the criterion of the next turn looks at."""
+        n_records = max(2, self.criterion().turns) - 1
+        return {name: self.ctx.records[name] for name in sorted(self.ctx.records)[-n_records:]}
+
+    def criterion(self) -> ConvergeSettings:
+        """Return when the loop has converged."""
+        return read_criterion(self.inputs.settings.get_dict())
+
+    def look_ahead(self) -> None:
+        """Forecast the next turn, and end the loop where its hours are not left."""
+        campaign = self.node.caller or self.node
+        self.ctx.forecast = make_forecast(campaign, self.budget())
+        spent = spent_budget(campaign, self.budget(), self.ctx.forecast)
+        if spent is not None and self.ctx.verdict is None:
+            self.ctx.verdict, self.ctx.spent = spent
 
     def budget(self) -> BudgetSettings:
         """Return what the campaign may spend."""
@@ -120,6 +151,8 @@ class LearnWorkChain(WorkChain):
             self.ctx.training[f"turn_{turn:03d}"] = outputs.increment
         if "held_out" in outputs:
             self.ctx.test[held_out_name(turn)] = outputs.held_out
+        if "audit" in outputs:
+            self.ctx.test[audit_name(turn)] = outputs.audit
         self.ctx.outstanding = None
         if OUTSTANDING in outputs:
             self.ctx.outstanding = outputs[OUTSTANDING]
@@ -129,21 +162,28 @@ class LearnWorkChain(WorkChain):
             self.ctx.potential = outputs.potential
             self.ctx.active_set = outputs.active_set
             self.ctx.committee = committee_of(outputs)
-        self.ctx.verdict = self._verdict(child, had_labels=spent_before < self.budget().labels)
-        self.report(f"turn {turn}: {self.ctx.verdict or 'goes on'}, {self.ctx.labels_used} labels")
+        kept_back = self.criterion().reserved_labels
+        had_labels = spent_before + kept_back < self.budget().labels
+        self.ctx.verdict = self._verdict(child, had_labels=had_labels)
+        self.look_ahead()
+        reason = f"; {self.reason()}" if self.reason() else ""
+        self.report(
+            f"turn {turn}: {self.ctx.verdict or 'goes on'}, {self.ctx.labels_used} labels{reason}"
+        )
 
     def _verdict(self, child: orm.WorkChainNode, *, had_labels: bool) -> str | None:
         """Return the label of the exit code with which the loop ends, "converged", or None."""
         if not child.is_finished_ok:
             return _failure(child)
         record = child.outputs.record.get_dict()
-        if not record["extrapolating"]:
+        if has_converged(record):
             return CONVERGED
         if self.stop_is_requested():
             return "VERDICT_STOPPED"
-        if not had_labels:
+        learned = record["n_selected"] > 0 or "increment" in child.outputs
+        if not had_labels and not learned and record["extrapolating"]:
             return "VERDICT_BUDGET_SPENT"
-        if record["n_selected"] == 0 and "increment" not in child.outputs:
+        if not learned and not may_change(record):
             return "VERDICT_NOTHING_SELECTED"
         if self.ctx.turn >= self.budget().turns:
             return "VERDICT_TURNS_USED"
@@ -165,9 +205,36 @@ class LearnWorkChain(WorkChain):
         if self.ctx.verdict == CONVERGED:
             return None
         exit_code = self.exit_codes[self.ctx.verdict]
-        if not self.ctx.child.is_finished_ok:
+        if self.ctx.child is not None and not self.ctx.child.is_finished_ok:
             return ExitCode(exit_code.status, describe_failure(self.ctx.child))
-        return exit_code.format(labels_used=self.ctx.labels_used, turns=self.ctx.turn)
+        told = exit_code.format(
+            labels_used=self.ctx.labels_used,
+            turns=self.ctx.turn,
+            spent=self.ctx.get("spent", ""),
+        )
+        reason = f"; {self.reason()}" if self.reason() else ""
+        return ExitCode(told.status, f"{told.message}{reason}")
+
+    def reason(self) -> str:
+        """Return in words why the loop has not converged with its latest turn."""
+        if not self.ctx.records:
+            return ""
+        latest = self.ctx.records[max(self.ctx.records)].get_dict()
+        return str(latest.get("reason", ""))
+
+
+def may_change(record: Mapping[str, Any]) -> bool:
+    """Return whether another turn may hold although nothing was learned from this one.
+
+    Fresh seeds find other frames where some extrapolate, but not where none is worth a label; the
+    figures of a potential that stays are stationary after some turns; an audit without labels can
+    be repeated. A rate that so few frames cannot show, and errors beyond a target, stay.
+    """
+    if record["extrapolating"]:
+        return False
+    broken = {one["name"] for one in record.get("criterion", []) if not one["holds"]}
+    audited = (record.get("audit") or {}).get("n_labelled", 0) > 0
+    return "rate" not in broken and not ("audit" in broken and audited)
 
 
 def _failure(child: orm.WorkChainNode) -> str:

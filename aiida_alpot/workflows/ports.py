@@ -122,20 +122,21 @@ def define_loop_exit_codes(spec: ProcessSpec) -> None:
     spec.exit_code(
         501,
         "VERDICT_BUDGET_SPENT",
-        message="still extrapolating with all {labels_used} labels of the budget spent",
+        message="all {labels_used} labels of the budget are spent",
     )
     spec.exit_code(
         502,
         "VERDICT_TURNS_USED",
-        message="still extrapolating after {turns} turns, all that are allowed",
+        message="ended after {turns} turns, all that are allowed",
     )
     spec.exit_code(
         503,
         "VERDICT_NOTHING_SELECTED",
-        message="still extrapolating in turn {turns}, but no candidate passes the gate and is "
-        "worth a label; its record says why",
+        message="nothing more is worth a label in turn {turns}; its record says why",
     )
     spec.exit_code(504, "VERDICT_STOPPED", message="stopped on request after turn {turns}")
+    spec.exit_code(506, "VERDICT_CORE_HOURS", message="the core-hours are spent: {spent}")
+    spec.exit_code(507, "VERDICT_WALL_TIME", message="the time is over: {spent}")
 
 
 def increment_name(turn: int, training: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_alpot.workflows.criterion import judge_turn
 from aiida_alpot.workflows.settings import link_name
 
 COUNTED = {
@@ -18,9 +19,11 @@ COUNTED = {
     "late": "n_late",
     "skipped": "n_skipped",
 }
-LEDGERS = ("ledger", "ledger_held_out", "ledger_skipped")
+LEDGERS = ("ledger", "ledger_held_out", "ledger_skipped", "ledger_audit")
 """Outputs of a turn that are ledgers."""
 STAGES = ("sample", "select", "label", "fit")
+HISTORY = "history_"
+"""Begins the names of earlier records among the parts of a record."""
 
 
 @calcfunction
@@ -35,7 +38,9 @@ def write_turn_record(settings: orm.Dict, turn: orm.Int, **parts: orm.Dict) -> o
         Zero for the start.
     **parts : Dict
         ``sample_NAME`` for each job of the samplers, ``select``, ``ledger``,
-        ``ledger_held_out``, ``ledger_skipped`` and ``fit``, those that there are.
+        ``ledger_held_out``, ``ledger_skipped``, ``ledger_audit``, ``audit`` (errors of the
+        potential on it), ``properties``, ``fit`` and ``costs`` (core-seconds by stage), those that
+        there are; ``history_NNN``, records of turns before, as many as the criterion looks at.
     """
     content = {name: node.get_dict() for name, node in parts.items()}
     return orm.Dict(turn_record(settings.get_dict(), turn.value, content))
@@ -46,21 +51,16 @@ def turn_record(
 ) -> dict[str, Any]:
     """Return the record of one turn from the results of its jobs; see :func:`write_turn_record`."""
     samples = {
-        name.removeprefix("sample_"): parts[name]
-        for name in sorted(parts)
+        name.removeprefix("sample_"): part
+        for name, part in parts.items()
         if name.startswith("sample_")
     }
-    chains = [
-        {"job": job, "sampler": _sampler_of(job, settings), **chain}
-        for job, result in samples.items()
-        for chain in result["chains"]
-    ]
-    chains += lost_chains(settings, chains) if turn > 0 else []
+    chains = chains_of_turn(settings, samples, turn)
     entries = [entry for name in LEDGERS for entry in parts.get(name, {}).get("entries", [])]
     select = parts.get("select", {})
     fit = parts.get("fit", {})
     grades = [chain["largest_grade"] for chain in chains if chain["largest_grade"] is not None]
-    return {
+    record = {
         "turn": turn,
         "samples": chains,
         "n_candidates": select.get("n_candidates", 0),
@@ -78,8 +78,23 @@ def turn_record(
             ),
         },
         "seconds": {stage: _seconds(stage, parts, entries) for stage in STAGES},
+        "core_seconds": dict(parts.get("costs", {})),
         "labels_used": count_spent(entries),
     }
+    history = [parts[name] for name in sorted(parts) if name.startswith(HISTORY)]
+    return record | judge_turn(settings, record, parts, history)
+
+
+def chains_of_turn(
+    settings: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], turn: int
+) -> list[dict[str, Any]]:
+    """Return how each chain of a turn went, lost ones too, from the results of the jobs."""
+    chains = [
+        {"job": job, "sampler": _sampler_of(job, settings), **chain}
+        for job in sorted(results)
+        for chain in results[job]["chains"]
+    ]
+    return chains + (lost_chains(settings, chains) if chains and turn > 0 else [])
 
 
 def lost_chains(
@@ -149,6 +164,22 @@ def _seconds(
     return round(sum(result.get("seconds") or 0.0 for result in results), 3)
 
 
+def has_converged(record: Mapping[str, Any]) -> bool:
+    """Return whether a campaign has converged with a turn; old records tell only of grades."""
+    if "converged" in record:
+        return bool(record["converged"])
+    return record["turn"] > 0 and not record["extrapolating"]
+
+
+def core_seconds_of(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the core-seconds of turns by stage."""
+    sums: dict[str, float] = {}
+    for record in records:
+        for stage, seconds in (record.get("core_seconds") or {}).items():
+            sums[stage] = sums.get(stage, 0.0) + seconds
+    return sums
+
+
 @calcfunction
 def close_books(verdict: orm.Str, **parts: orm.Dict) -> dict[str, orm.Dict]:
     """Return the ledger, the list of turns and the summary of a campaign.
@@ -169,8 +200,9 @@ def close_books(verdict: orm.Str, **parts: orm.Dict) -> dict[str, orm.Dict]:
         for entry in parts[name].get_dict()["entries"]
     ]
     summary = {
-        "converged": bool(turns and turns[-1]["turn"] > 0 and not turns[-1]["extrapolating"]),
+        "converged": bool(turns and has_converged(turns[-1])),
         "verdict": verdict.value,
+        "reason": turns[-1].get("reason", "") if turns else "",
         "labels_used": count_spent(entries),
         "n_turns": max((turn["turn"] for turn in turns), default=0),
         **count_entries(entries),

@@ -23,6 +23,7 @@ from aiida_alpot.workflows.settings import (
     ThreadSettings,
     derive_seed,
     link_name,
+    read_criterion,
     read_samplers,
     read_section,
     require_committee,
@@ -52,6 +53,13 @@ class SampleWorkChain(FanOutWorkChain):
             valid_type=ConfigurationsData,
             dynamic=True,
             help="Frames of each job that kept any, by the name of the job.",
+        )
+        spec.output_namespace(
+            "audits",
+            valid_type=ConfigurationsData,
+            dynamic=True,
+            required=False,
+            help="Frames that each job drew at random of those that the grade vouches for.",
         )
         spec.output_namespace(
             "results", valid_type=orm.Dict, dynamic=True, help="Result of each job."
@@ -123,6 +131,8 @@ class SampleWorkChain(FanOutWorkChain):
             self.out(f"results.{name}", outputs.result)
             if outputs.candidates.n_configurations:
                 self.out(f"candidates.{name}", outputs.candidates)
+            if "audit" in outputs and outputs.audit.n_configurations:
+                self.out(f"audits.{name}", outputs.audit)
         names = {entry["name"] for entry, _ in self.all_attempts()}
         if not done:
             return self.exit_codes.ERROR_NO_SAMPLE
@@ -136,8 +146,12 @@ class SampleWorkChain(FanOutWorkChain):
 def sample_request(
     settings: Mapping[str, Any], sampler: SamplerSettings, *, turn: int, job: str
 ) -> dict[str, Any]:
-    """Return the keys of a sample request that are no files."""
+    """Return the keys of a sample request that are no files.
+
+    Twice as many frames are drawn as an audit takes, since some may be selected.
+    """
     grades = read_section(settings, GradeSettings)
+    audit_frames = 2 * read_criterion(settings).audit_labels
     return {
         "name": sampler.name,
         "sampler": dict(sampler.sampler),
@@ -149,4 +163,7 @@ def sample_request(
         # what lies below gamma_select may be selected too, once something else extrapolates
         "gamma_select": grades.gamma_entry,
         "gamma_break": grades.gamma_break,
+        "gamma_known": grades.gamma_select,
+        "audit_frames": audit_frames,
+        "audit_seed": derive_seed(settings["seed"], turn, "audit"),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One turn of the loop: sample, select, label, fit.
+"""One turn of the loop: sample, select, label, fit, and what tells whether to go on.
 
 A turn is the unit of restart: it goes from one data set, potential and active set to the next.
 A turn in which no sampler leaves the known region ends after sampling and hands on the
@@ -12,18 +12,22 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessSpec, if_, while_
 
 from aiida_alpot.calculations import SelectCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.accounting import costs_of_jobs, sum_by
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
+from aiida_alpot.workflows.forecasting import room_for_labels
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.label.deadline import OUTSTANDING, join_outstanding
 from aiida_alpot.workflows.label.quarantine import find_quarantined
 from aiida_alpot.workflows.label.skipped import list_skipped
+from aiida_alpot.workflows.measuring import MeasuringWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
+from aiida_alpot.workflows.pausing import PausingWorkChain
 from aiida_alpot.workflows.ports import (
     committee_of,
     define_campaign_inputs,
@@ -34,8 +38,14 @@ from aiida_alpot.workflows.ports import (
     held_out_name,
     increment_name,
 )
-from aiida_alpot.workflows.records import LEDGERS, is_extrapolating, write_turn_record
+from aiida_alpot.workflows.records import (
+    HISTORY,
+    LEDGERS,
+    is_extrapolating,
+    write_turn_record,
+)
 from aiida_alpot.workflows.sample import SampleWorkChain
+from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import (
     COMMITTEE,
     BudgetSettings,
@@ -45,12 +55,13 @@ from aiida_alpot.workflows.settings import (
     ThreadSettings,
     check_settings,
     derive_seed,
+    read_criterion,
     read_section,
     require_committee,
 )
 
 
-class TurnWorkChain(WorkChain):
+class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
     """Go from one data set and potential to the next."""
 
     @classmethod
@@ -78,6 +89,16 @@ class TurnWorkChain(WorkChain):
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
         )
+        spec.input_namespace(
+            "history",
+            valid_type=orm.Dict,
+            dynamic=True,
+            required=False,
+            help="Records of the turns before, as many as the criterion looks at.",
+        )
+        spec.input(
+            "forecast", valid_type=orm.Dict, required=False, help="What this turn will cost."
+        )
         spec.outline(
             cls.check_inputs,
             cls.sample,
@@ -85,11 +106,23 @@ class TurnWorkChain(WorkChain):
             if_(cls.has_candidates)(
                 while_(cls.has_no_selection)(cls.select, cls.inspect_selection),
             ),
+            if_(cls.draws_audit)(cls.draw_audit),
+            if_(cls.asks_for_labels)(
+                if_(cls.pauses_before_labels)(cls.pause_before_labels),
+            ),
             if_(cls.has_labels_to_make)(
                 cls.label,
                 cls.inspect_labels,
-                if_(cls.has_increment)(cls.fit, cls.inspect_fit),
+                if_(cls.has_increment)(
+                    if_(cls.pauses_before_fit)(cls.pause_before_fit), cls.fit, cls.inspect_fit
+                ),
             ),
+            if_(cls.has_audit)(
+                cls.label_audit,
+                cls.inspect_audit_labels,
+                if_(cls.has_audit_labels)(cls.evaluate_audit, cls.inspect_audit),
+            ),
+            if_(cls.measures_properties)(cls.measure, cls.inspect_properties),
             cls.results,
         )
         spec.output("potential", valid_type=PotentialData, required=False)
@@ -97,7 +130,14 @@ class TurnWorkChain(WorkChain):
         define_committee_output(spec)
         spec.output("increment", valid_type=ConfigurationsData, required=False)
         spec.output("held_out", valid_type=ConfigurationsData, required=False)
+        spec.output(
+            "audit",
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Labels of frames that were drawn at random; for tests, not for training.",
+        )
         spec.output("ledger", valid_type=orm.Dict, required=False)
+        spec.output("ledger_audit", valid_type=orm.Dict, required=False)
         spec.output("ledger_held_out", valid_type=orm.Dict, required=False)
         spec.output(
             "ledger_skipped", valid_type=orm.Dict, required=False, help="What the gate refused."
@@ -144,12 +184,33 @@ class TurnWorkChain(WorkChain):
 
     def has_candidates(self) -> bool:
         """Return whether any sampler left the known region while labels may be spent."""
-        if "candidates" not in self.ctx.samples.outputs or self.inputs.labels_left.value <= 0:
+        if "candidates" not in self.ctx.samples.outputs or self.room_for_selection() <= 0:
             return False
         grades = read_section(self.inputs.settings.get_dict(), GradeSettings)
         results = self.ctx.samples.outputs.results.values()
         chains = [chain for node in results for chain in node.get_dict()["chains"]]
         return is_extrapolating(chains, grades.gamma_select)
+
+    def room_for_selection(self) -> int:
+        """Return how many labels may be spent on training: those left, and what they may cost.
+
+        Labels for the audits are kept back, but from the first selection, which nothing precedes.
+        """
+        settings = self.inputs.settings.get_dict()
+        left = int(self.inputs.labels_left.value)
+        if "potential" in self.inputs:
+            left -= read_criterion(settings).reserved_labels
+        forecast = self.forecast()
+        if left <= 0 or forecast is None or forecast["core_seconds_left"] is None:
+            return left
+        if "room" not in self.ctx:
+            candidates = self.ctx.samples.outputs.candidates.values()
+            works = [work for node in candidates for work in self.works_of(node)]
+            wanted = min(left, read_section(settings, BudgetSettings).labels_per_turn)
+            self.ctx.room = room_for_labels(forecast, works, wanted)
+            if self.ctx.room < wanted:
+                self.report(f"{self.ctx.room} labels instead of {wanted}: core-hours are short")
+        return int(self.ctx.room)
 
     def has_no_selection(self) -> bool:
         """Return whether the candidates are still to be compared."""
@@ -174,7 +235,7 @@ class TurnWorkChain(WorkChain):
             select_request(
                 settings,
                 turn=self.inputs.turn.value,
-                labels_left=self.inputs.labels_left.value,
+                labels_left=self.room_for_selection(),
                 is_first="potential" not in self.inputs,
             )
         )
@@ -187,6 +248,7 @@ class TurnWorkChain(WorkChain):
     def inspect_selection(self) -> ExitCode | None:
         """Stop the turn if the candidates could not be compared, unless another try may help."""
         selection = self.ctx.selection
+        clean_folders(self, [selection])
         if selection.is_finished_ok:
             if selection.outputs.result.get_dict().get("refused"):
                 metadata = {"call_link_label": "list_skipped"}
@@ -208,6 +270,20 @@ class TurnWorkChain(WorkChain):
     def has_labels_to_make(self) -> bool:
         """Return whether anything was selected, or is on its way since the turn before."""
         return self.has_selection() or OUTSTANDING in self.inputs
+
+    def asks_for_labels(self) -> bool:
+        """Return whether anything new is to be labelled, for training, tests or an audit."""
+        return bool(self.sets_to_label())
+
+    def sets_to_label(self) -> list[ConfigurationsData]:
+        """Return what is to be labelled in this turn; what is on its way was asked for before."""
+        sets = []
+        if "selection" in self.ctx:
+            outputs = self.ctx.selection.outputs
+            sets = [outputs[name] for name in ("selected", "held_out") if name in outputs]
+        if self.has_audit():
+            sets.append(self.ctx.drawn)
+        return [node for node in sets if node.n_configurations]
 
     def has_increment(self) -> bool:
         """Return whether there are labels to fit to that no earlier turn had."""
@@ -290,6 +366,10 @@ class TurnWorkChain(WorkChain):
         parts |= {name: self.outputs[name] for name in LEDGERS if name in self.outputs}
         if "fit" in self.ctx:
             parts["fit"] = self.ctx.fit.outputs.result
+        parts |= self.measured_parts()
+        parts["costs"] = orm.Dict(sum_by(costs_of_jobs(self.node), "stage"))
+        for name, node in self.inputs.get("history", {}).items():
+            parts[f"{HISTORY}{name}"] = node
         record = write_turn_record(
             self.inputs.settings,
             self.inputs.turn,

@@ -6,7 +6,8 @@ import pytest
 from ase.build import bulk
 
 from aiida_alpot.errors import SettingError
-from aiida_alpot.sampling.census import FrameCensus, draw_key
+from aiida_alpot.sampling.census import FrameCensus
+from aiida_alpot.sampling.draw_keys import draw_key
 from aiida_alpot.sampling.stopping import Observation
 
 CELL = bulk("Cu", cubic=True)

@@ -13,7 +13,7 @@ from plumpy import ProcessState
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.grading.active_set import empty_active_set
 from aiida_alpot.mtp.potential import initial_potential
-from aiida_alpot.workflows.learn import STOP_REQUEST, LearnWorkChain
+from aiida_alpot.workflows.learn import STOP_REQUEST, LearnWorkChain, may_change
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def loop(alpot_code, campaign_settings, labelled_copper, named_structures, first
 def finished_turn(first_potential):
     """Return a turn that ended, with a record and a ledger of so many labels."""
 
-    def make(*, n_labels=3, n_selected=3, extrapolating=True, status=0, message=""):
+    def make(*, n_labels=3, n_selected=3, extrapolating=True, status=0, message="", **told):
         node = orm.WorkChainNode(process_type="aiida.workflows:alpot.turn")
         node.store()
-        record = {"extrapolating": extrapolating, "n_selected": n_selected}
+        record = {"turn": 1, "extrapolating": extrapolating, "n_selected": n_selected, **told}
         ledger = {"entries": [{"status": "labelled"}] * n_labels}
         outputs = {"record": orm.Dict(record), "ledger": orm.Dict(ledger), **first_potential}
         if status:
@@ -121,6 +121,103 @@ def test_candidates_that_no_label_is_worth_end_the_loop(loop, finished_turn):
     process = loop()
     assert end_turn(process, 1, stuck) == "VERDICT_NOTHING_SELECTED"
     assert process.conclude().status == 503
+
+
+def broken(name, detail):
+    return {"criterion": [{"name": name, "holds": False, "detail": detail}], "reason": detail}
+
+
+def test_so_many_turns_in_a_row_must_hold(loop, finished_turn):
+    process = loop(converge={"turns": 2}, budget={"labels": 30, "labels_per_turn": 5, "turns": 9})
+    calm = {"n_labels": 0, "n_selected": 0, "extrapolating": False, "criterion": []}
+    assert end_turn(process, 1, finished_turn(**calm, held=1, converged=False)) is None
+    assert end_turn(process, 2, finished_turn(**calm, held=2, converged=True)) == "converged"
+
+
+def test_a_turn_is_given_the_records_that_its_criterion_looks_at(loop, finished_turn):
+    process = loop(converge={"turns": 3}, budget={"labels": 30, "labels_per_turn": 5, "turns": 9})
+    for turn in (1, 2, 3):
+        end_turn(process, turn, finished_turn(converged=False))
+    assert list(process.history()) == ["turn_002", "turn_003"]
+
+
+def test_an_audit_beyond_its_target_ends_the_loop_and_the_message_says_so(loop, finished_turn):
+    told = broken("audit", "not converged because forces_rmse_eV_per_A 0.09, target 0.05")
+    audit = {"n_labelled": 4}
+    calm = finished_turn(extrapolating=False, n_selected=0, converged=False, audit=audit, **told)
+    process = loop(converge={"turns": 2})
+    assert end_turn(process, 1, calm) == "VERDICT_NOTHING_SELECTED"
+    exit_code = process.conclude()
+    assert exit_code.status == 503
+    assert "not converged because forces_rmse_eV_per_A 0.09, target 0.05" in exit_code.message
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "goes_on"),
+    [
+        ("tests", {}, True),
+        ("properties", {}, True),
+        ("audit", {"audit": {"n_labelled": 0}}, True),
+        ("audit", {"audit": {"n_labelled": 2}}, False),
+        ("rate", {}, False),
+    ],
+)
+def test_another_look_is_taken_only_where_it_may_change_what_does_not_hold(name, more, goes_on):
+    record = {"extrapolating": False, **broken(name, ""), **more}
+    assert may_change(record) is goes_on
+
+
+def test_labels_for_audits_are_kept_back(loop, finished_turn):
+    converge = {"turns": 2, "audit_labels": 4, "targets": {"forces_rmse_eV_per_A": 1.0}}
+    budget = {"labels": 30, "labels_per_turn": 5, "turns": 9}
+    stuck = finished_turn(n_labels=0, n_selected=0, converged=False)
+    process = loop(labels_used=22, converge=converge, budget=budget)
+    assert end_turn(process, 1, stuck) == "VERDICT_BUDGET_SPENT"
+
+
+def pay(process, seconds, *, cores=1):
+    """Charge a job to the campaign of a loop."""
+    job = orm.CalcJobNode(process_type="aiida.calculations:alpot.sample")
+    job.set_option("resources", {"num_machines": 1, "tot_num_mpiprocs": cores})
+    job.base.attributes.set("job_id", "1")
+    job.computer = orm.load_computer("localhost")
+    job.base.links.add_incoming(process.node, LinkType.CALL_CALC, f"job_{seconds:g}")
+    job.store()
+    job.set_process_state(ProcessState.FINISHED)
+    result = orm.Dict({"seconds": seconds})
+    result.base.links.add_incoming(job, LinkType.CREATE, "result")
+    result.store()
+
+
+HOURS = {"labels": 30, "labels_per_turn": 5, "turns": 9, "core_hours": 2.0}
+
+
+def test_the_core_hours_end_the_loop_once_they_are_spent(loop, finished_turn):
+    process = loop(budget=HOURS)
+    pay(process, 1800.0)
+    assert end_turn(process, 1, finished_turn()) is None
+    assert process.ctx.forecast["core_seconds_left"] == 5400.0
+    pay(process, 2700.0, cores=2)
+    assert end_turn(process, 2, finished_turn()) == "VERDICT_CORE_HOURS"
+    exit_code = process.conclude()
+    assert exit_code.status == 506
+    assert "2 core-hours of 2 core-hours are spent" in exit_code.message
+    assert {"potential", "active_set", "records"} <= set(process.outputs)
+
+
+def test_a_turn_that_converges_has_converged_even_with_the_last_core_hour(loop, finished_turn):
+    process = loop(budget=HOURS)
+    pay(process, 7200.0)
+    calm = finished_turn(extrapolating=False, n_selected=0)
+    assert end_turn(process, 1, calm) == "converged"
+
+
+def test_no_turn_begins_once_the_time_is_over(loop):
+    process = loop(budget={"labels": 30, "labels_per_turn": 5, "turns": 9, "wall_hours": 1e-9})
+    assert not process.may_go_on()
+    exit_code = process.conclude()
+    assert exit_code.status == 507
+    assert process.outputs["potential"].uuid == process.inputs.potential.uuid
 
 
 def test_a_request_to_stop_ends_the_loop_after_the_turn(loop, finished_turn):
