@@ -79,6 +79,18 @@ def worker_memory() -> dict[int, int]:
     return memory
 
 
+def worker_seconds() -> float:
+    """Return the processor time that the workers which run have used so far."""
+    used = 0.0
+    for number in worker_numbers():
+        try:
+            times = psutil.Process(number).cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        used += times.user + times.system
+    return used
+
+
 def wait_for(
     node: Any,
     *,
