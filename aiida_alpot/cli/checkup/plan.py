@@ -122,11 +122,15 @@ def kind_of(code: Any) -> str | None:
 
 
 def short_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a job of a few seconds: those given, but on few cores for minutes."""
-    chosen = {name: value for name, value in options.items() if name != "resources"}
-    limit = int(chosen.get("max_wallclock_seconds") or JOB_SECONDS)
-    chosen["max_wallclock_seconds"] = min(limit, JOB_SECONDS)
-    chosen["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+    """Return the options of a job of a few seconds: those given, but on one core for minutes.
+
+    Resources of schedulers that do not count nodes are left as they are.
+    """
+    limit = int(options.get("max_wallclock_seconds") or JOB_SECONDS)
+    chosen = {**options, "max_wallclock_seconds": min(limit, JOB_SECONDS)}
+    given = options.get("resources") or {}
+    if not given or {"num_machines", "num_mpiprocs_per_machine"} & set(given):
+        chosen["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
     return chosen
 
 
