@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SLOW_POLL = 10  # seconds
 LEVELS = 6  # campaign, loop, turn, fan-out, a fit beside them, and one to spare
+INSTALLED = ("aiida-alpot", "aiida-core", "aiida-vasp")
 UNUSED = ("cli", "reports")  # folders of which a worker loads nothing
 
 
@@ -97,11 +99,10 @@ def newest_source() -> tuple[float, str]:
     folder = Path(aiida_alpot.__file__).parent
     sources = folder.rglob("*.py")
     files = [path for path in sources if path.relative_to(folder).parts[0] not in UNUSED]
-    try:  # the entry points, which name the classes that the daemon loads
-        found = distribution("aiida-alpot").locate_file("")
-        files += Path(str(found)).glob("aiida_alpot-*.dist-info/entry_points.txt")
-    except PackageNotFoundError:
-        pass
+    for name in INSTALLED:  # when a package was installed; its entry points name what is loaded
+        with suppress(PackageNotFoundError):
+            found = Path(str(distribution(name).locate_file("")))
+            files += found.glob(f"{name.replace('-', '_')}-*.dist-info/METADATA")
     newest = max(files, key=lambda path: path.stat().st_mtime)
     return newest.stat().st_mtime, str(newest.relative_to(newest.parents[1]))
 
