@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -30,15 +31,18 @@ _SECTIONS = {
             "submit": "Submit a campaign file and return.",
             "status": "Show how far a campaign is.",
             "watch": "Follow a campaign until it ends.",
+            "approve": "Let a paused campaign take its next step.",
             "stop": "Stop a campaign cleanly.",
             "resume": "Go on after an outage, a stop or a spent budget.",
             "amend": "Go on with changed settings and all labels.",
             "report": "Write one HTML file about a campaign.",
             "export": "Write potential, labels and provenance as files.",
             "why": "Tell where each training configuration came from.",
+            "import": "Take labels that were made elsewhere.",
             "labels": "List labels by sampler, start, turn, temperature.",
             "calculations": "List and export what a potential rests on.",
-            "cost": "Show what each meV/atom cost.",
+            "costs": "Show core-hours by stage, sampler, size.",
+            "price": "Show what each meV/atom of a campaign cost.",
             "potcar": "Find the campaigns that used a POTCAR file.",
             "without": "Refit without some labels, show the difference.",
         },
@@ -58,7 +62,11 @@ _SECTIONS = {
         },
     ),
 }
-COMMANDS = {name: f"{package}.{name}" for package, lines in _SECTIONS.values() for name in lines}
+COMMANDS = {
+    name: f"{package}.{name}{'_' * iskeyword(name)}"
+    for package, lines in _SECTIONS.values()
+    for name in lines
+}
 """The module of each command."""
 
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h: a bug, not a mistake of the user
@@ -159,7 +167,9 @@ def _unknown_command(name: str) -> str:
 
 
 def _fail(message: str, status: int) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    # what stands in foreign files must not move the cursor of a terminal
+    shown = "".join(one if one.isprintable() else "?" for one in " ".join(message.split()))
+    click.echo(f"Error: {shown}", err=True)
     sys.exit(status)
 
 

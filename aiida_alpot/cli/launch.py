@@ -18,8 +18,19 @@ GROUP = "alpot/"
 EXTRA = "alpot_campaign"
 
 
-def campaign_builder(campaign: Campaign) -> Any:
+def campaign_builder(
+    campaign: Campaign, *, pause_before: str | None = None, cache: bool = True
+) -> Any:
     """Return the inputs of the campaign's WorkChain, nothing of it stored.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        As it was loaded.
+    pause_before : str, optional
+        "label" or "fit", a step before which every turn waits for a person.
+    cache : bool
+        Whether labels that are known are looked up, and processes taken from AiiDA's cache.
 
     Raises
     ------
@@ -33,28 +44,41 @@ def campaign_builder(campaign: Campaign) -> Any:
 
     from aiida_alpot.data import ConfigurationsData, PotentialData
     from aiida_alpot.workflows.label.builder import complete_level
+    from aiida_alpot.workflows.restate import mark_forced
 
     level = complete_level(campaign.as_settings()["label"], list(campaign.content.species))
     campaign = campaign.at_level(level)
     builder = WorkflowFactory("alpot.campaign").get_builder()
-    builder.settings = orm.Dict(campaign.as_settings())
+    pause = {} if pause_before is None else {"pause_before": pause_before}
+    settings = {**campaign.as_settings(), **pause}
+    if not cache:
+        settings["label"]["look_up"] = False
+        builder.metadata.disable_cache = True
+    builder.settings = orm.Dict(settings)
     builder.options = orm.Dict(workchain_options(campaign))
     builder.codes = {role: find_code(label) for role, label in code_labels(campaign).items()}
     builder.structures = ConfigurationsData.from_configurations(campaign.structures)
     if len(campaign.training):
         builder.start = ConfigurationsData.from_configurations(campaign.training)
+        if any(item.level_of_theory == "force" for item in campaign.content.start.training):
+            mark_forced(builder.start)
     if campaign.potential is not None:
         builder.initial = PotentialData.from_potential(campaign.potential)
     builder.test = {
         name: ConfigurationsData.from_configurations(configurations)
         for name, configurations in campaign.test_sets.items()
     }
+    for name, items in campaign.content.test_sets.items():
+        if any(item.level_of_theory == "force" for item in items):
+            mark_forced(builder.test[name])
     builder.files = {name: orm.SinglefileData(path) for name, path in campaign.files.items()}
     builder.metadata.label = campaign.content.name
     return builder
 
 
-def submit_campaign(campaign: Campaign) -> Any:
+def submit_campaign(
+    campaign: Campaign, *, pause_before: str | None = None, cache: bool = True
+) -> Any:
     """Submit a campaign to the daemon and return its process.
 
     The process joins the group ``alpot/NAME``; the campaign file as it was written and its targets
@@ -65,7 +89,7 @@ def submit_campaign(campaign: Campaign) -> Any:
     ServiceError
         If the daemon is not running or a code is missing; nothing is stored then.
     """
-    builder = campaign_builder(campaign)
+    builder = campaign_builder(campaign, pause_before=pause_before, cache=cache)
     return submit_builder(builder, campaign.content.name, {EXTRA: describe_campaign(campaign)})
 
 

@@ -8,6 +8,8 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from aiida_alpot.campaign.forecast import shown_core_time
+from aiida_alpot.reports.cost_tables import cost_tables, forecast_line
 from aiida_alpot.reports.outcome import Figure
 from aiida_alpot.reports.plots import learning_curves, parity_plots, time_bars
 from aiida_alpot.reports.report_data import ReportData
@@ -20,6 +22,7 @@ def render_report(data: ReportData) -> str:
     """Return the report as the text of one HTML file without any outside resource."""
     sections = [
         _section("What was reached", _outcome(data)),
+        _section("Is it finished?", _criterion(data)),
         _section("Learning curves", _learning(data)),
         _section("Predictions against labels", _parity(data)),
         _section("Turns", _turns(data)),
@@ -27,6 +30,7 @@ def render_report(data: ReportData) -> str:
         _section("Why each sampler stopped", _stops(data)),
         _section("Label ledger", _ledger(data)),
         _section("Time of each stage", _times(data)),
+        _section("What it cost", _costs(data)),
         _section("Settings", _settings(data)),
         _section("Where everything is", _nodes(data)),
     ]
@@ -111,6 +115,57 @@ def _outcome(data: ReportData) -> str:
     failures = "".join(f"<p class='bad-text'>Failed: {escape(one)}</p>" for one in outcome.failures)
     head = ("", "start alone", "at the end", "reference", "target", "")
     return said + _table(head, rows, numbers=(1, 2, 3, 4)) + failures
+
+
+def _criterion(data: ReportData) -> str:
+    """Return which conditions hold after the latest turn, and those of each turn before."""
+    judged = [turn for turn in data.progress.turns if turn.criterion]
+    if not judged:
+        return ""
+    rows = []
+    for turn in reversed(judged):
+        head = f"turn {turn.turn}: {turn.held} of {turn.asked} in a row"
+        rows.append(f"<tr class='group'><th colspan='3'>{head}</th></tr>")
+        rows += [
+            f"<tr><td>{escape(str(one['name']))}</td><td>{_held(bool(one['holds']))}</td>"
+            f"<td>{escape(_pretty(str(one['detail'])))}</td></tr>"
+            for one in turn.criterion
+        ]
+    latest = data.records[-1] if data.records else {}
+    reason = str(latest.get("reason", ""))
+    said = f"<p>{escape(_pretty(reason.capitalize()))}.</p>" if reason else ""
+    return said + _table(("condition", "", "what was found"), rows)
+
+
+def _held(holds: bool) -> str:
+    """Return the badge of a condition."""
+    kind, word = ("good", "holds") if holds else ("bad", "not yet")
+    return f"<span class='badge {kind}'>{word}</span>"
+
+
+def _costs(data: ReportData) -> str:
+    if data.costs is None or not data.costs.core_seconds:
+        return ""
+    parts = [
+        f"<h3>{escape(table.title)}</h3>"
+        + _table(
+            table.head,
+            [
+                "<tr>"
+                + "".join(
+                    f"<td class='{'n' if column else ''}'>{escape(cell)}</td>"
+                    for column, cell in enumerate(row)
+                )
+                + "</tr>"
+                for row in table.rows
+            ],
+            numbers=range(1, len(table.head)),
+        )
+        for table in cost_tables(data.costs)
+    ]
+    spent = shown_core_time(data.costs.core_seconds)
+    told = f"<p>{escape(spent)} in all. {escape(forecast_line(data.costs).capitalize())}.</p>"
+    return told + "".join(parts)
 
 
 def _figure_row(figure: Figure) -> str:

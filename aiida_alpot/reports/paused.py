@@ -10,9 +10,25 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from aiida_alpot.workflows.pausing import PAUSED
+
 
 def paused_processes(campaign: Any) -> list[Any]:
-    """Return the paused processes of a campaign that runs, itself among them, in their order."""
+    """Return the processes of a running campaign that were paused by a fault, in their order."""
+    return [node for node in _paused(campaign) if not _waits_for_a_person(node)]
+
+
+def waiting_for_approval(campaign: Any) -> list[Any]:
+    """Return the turns of a campaign that wait for a person, as ``pause_before`` asked them to."""
+    return [node for node in _paused(campaign) if _waits_for_a_person(node)]
+
+
+def _waits_for_a_person(node: Any) -> bool:
+    return str(node.process_status or "").startswith(PAUSED)
+
+
+def _paused(campaign: Any) -> list[Any]:
+    """Return all paused processes, the campaign among them."""
     if campaign.is_terminated:
         return []
     nodes = [campaign, *campaign.called_descendants]

@@ -15,6 +15,8 @@ from aiida_alpot.reports.processes import (
     predecessor_dicts,
     turn_processes,
 )
+from aiida_alpot.workflows.accounting import JobCost, costs_of_jobs, sum_by
+from aiida_alpot.workflows.pausing import PAUSED
 
 STAGES = {
     "alpot.sample": "sampling",
@@ -24,6 +26,7 @@ STAGES = {
     "alpot.label.gpaw": "labelling",
     "alpot.fit": "fitting",
     "alpot.properties": "validating",
+    "alpot.evaluate": "auditing",
 }
 
 
@@ -53,6 +56,12 @@ class TurnProgress:
         Whether any sampler left the known region; None while it runs.
     warnings : tuple of str
         What the fit of the turn warned about.
+    criterion : tuple of mapping
+        Conditions of the criterion: ``name``, ``holds``, ``detail``.
+    held, asked : int
+        Turns in a row that hold, and that must.
+    core_seconds : mapping
+        Core-seconds by stage.
     """
 
     turn: int
@@ -70,6 +79,10 @@ class TurnProgress:
     seconds: Mapping[str, float] | None = None
     extrapolating: bool | None = None
     warnings: tuple[str, ...] = ()
+    criterion: tuple[Mapping[str, Any], ...] = ()
+    held: int = 0
+    asked: int = 1
+    core_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,15 @@ class CampaignProgress:
     labels_used: int
     labels_budget: int
     stop_requested: bool
+    core_seconds: Mapping[str, float] = field(default_factory=dict)
+    core_hours_budget: float | None = None
+    wall_hours_budget: float | None = None
+    waiting: str = ""
+
+    @property
+    def judged(self) -> TurnProgress | None:
+        """The latest turn that was judged by the criterion."""
+        return next((turn for turn in reversed(self.turns) if turn.criterion), None)
 
     @property
     def is_finished(self) -> bool:
@@ -106,6 +128,8 @@ class CampaignProgress:
     def verdict(self) -> str:
         """How it ended, in words; what it is doing while it runs."""
         if not self.is_finished:
+            if self.waiting:
+                return f"{self.doing.partition(':')[0]}: {self.waiting}"
             asked = ", stops after this turn" if self.stop_requested else ""
             return f"{self.doing}{asked}"
         if self.state != "finished":
@@ -119,6 +143,7 @@ class FinishedTurns:
 
     turns: dict[str, TurnProgress] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
+    jobs: dict[int, JobCost] = field(default_factory=dict)
 
 
 def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignProgress:
@@ -153,7 +178,17 @@ def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignP
         labels_used=_labels_used(node, own, processes, finished),
         labels_budget=int(settings["budget"]["labels"]),
         stop_requested=bool(node.base.extras.get("stop_requested", False)),
+        core_seconds=sum_by(costs_of_jobs(node, finished.jobs), "stage"),
+        core_hours_budget=settings["budget"].get("core_hours"),
+        wall_hours_budget=settings["budget"].get("wall_hours"),
+        waiting=_waits_for(processes),
     )
+
+
+def _waits_for(turns: list[Any]) -> str:
+    """Return what the running turn waits for a person to approve, empty if it does not."""
+    status = str(turns[-1].process_status or "") if turns and turns[-1].paused else ""
+    return status if status.startswith(PAUSED) else ""
 
 
 def _exception_of(node: Any) -> str:
@@ -204,6 +239,10 @@ def from_record(record: Mapping[str, Any]) -> TurnProgress:
         seconds=record["seconds"],
         extrapolating=record["extrapolating"],
         warnings=tuple(one["message"] for one in record.get("fit", {}).get("warnings") or ()),
+        criterion=tuple(record.get("criterion", ())),
+        held=record.get("held", 0),
+        asked=record.get("asked", 1),
+        core_seconds=record.get("core_seconds", {}),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from aiida_alpot.errors import ServiceError
 from aiida_alpot.fitting.prediction import predict
+from aiida_alpot.reports.costs import CampaignCosts, read_costs
 from aiida_alpot.reports.outcome import Outcome, read_outcome
 from aiida_alpot.reports.processes import (
     children,
@@ -65,6 +66,7 @@ class ReportData:
     nodes: tuple[tuple[str, str, int], ...]
     versions: Mapping[str, str]
     written: datetime
+    costs: CampaignCosts | None = None
 
 
 def read_report_data(node: Any) -> ReportData:
@@ -86,6 +88,7 @@ def read_report_data(node: Any) -> ReportData:
         nodes=tuple(_nodes(node, potential)),
         versions=_versions(potential),
         written=datetime.now(timezone.utc),
+        costs=read_costs(node),
     )
 
 

@@ -6,11 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from aiida_alpot.campaign.forecast import shown_core_time
 from aiida_alpot.reports.progress import CampaignProgress, TurnProgress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+STAGE_NAMES = {
+    "sample": "sampling",
+    "select": "selecting",
+    "label": "labelling",
+    "fit": "fitting",
+    "measure": "measuring",
+}
 COLUMNS = (
     ("turn", "turn"),
     ("stage", "stage"),
@@ -80,7 +88,41 @@ def live_table(progress: CampaignProgress) -> RenderableType:
         (progress.verdict, verdict_style(progress)),
     )
     warnings = [Text(line, style="yellow") for line in warning_lines(progress)]
-    return Group(head, table, *warnings, Text(budget_line(progress), style="dim"))
+    budget = Text(budget_line(progress), style="dim")
+    return Group(head, table, *_criterion_table(progress), *warnings, budget)
+
+
+def _criterion_table(progress: CampaignProgress) -> list[RenderableType]:
+    """Return the conditions of the latest turn that was judged, nothing before the first one."""
+    from rich.table import Table
+    from rich.text import Text
+
+    turn = progress.judged
+    if turn is None:
+        return []
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for one in turn.criterion:
+        mark = Text("holds", style="green") if one["holds"] else Text("not yet", style="yellow")
+        table.add_row(Text(str(one["name"]), style="dim"), mark, str(one["detail"]))
+    return [Text(criterion_head(turn), style="bold"), table]
+
+
+def criterion_head(turn: TurnProgress) -> str:
+    """Return how far the criterion is, in one line."""
+    turns = "turn holds" if turn.held == 1 else "turns in a row hold"
+    return f"Finished? After turn {turn.turn} {turn.held} {turns}, {turn.asked} must."
+
+
+def criterion_lines(progress: CampaignProgress) -> list[str]:
+    """Return the conditions of the latest turn that was judged as plain lines."""
+    turn = progress.judged
+    if turn is None:
+        return []
+    conditions = [
+        f"  {one['name']}: {'holds' if one['holds'] else 'not yet'}, {one['detail']}"
+        for one in turn.criterion
+    ]
+    return [criterion_head(turn), *conditions]
 
 
 def verdict_style(progress: CampaignProgress) -> str:
@@ -93,10 +135,31 @@ def verdict_style(progress: CampaignProgress) -> str:
 def budget_line(progress: CampaignProgress) -> str:
     """Return what has been spent, in one line."""
     turns = max((turn.turn for turn in progress.turns), default=0)
-    return (
-        f"labels {progress.labels_used} of {progress.labels_budget}, turns {turns} of "
-        f"{progress.turns_budget}, {duration(progress.seconds)}"
-    )
+    hours, wall = progress.core_hours_budget, progress.wall_hours_budget
+    time = duration(progress.seconds) + (f" of {wall:g} h" if wall is not None else "")
+    parts = [
+        f"labels {progress.labels_used} of {progress.labels_budget}",
+        f"turns {turns} of {progress.turns_budget}",
+        time,
+    ]
+    total = sum(progress.core_seconds.values())
+    if total or hours is not None:
+        of = f" of {hours:g} core-hours" if hours is not None else ""
+        parts.append(f"{shown_core_time(total)}{of}{_by_stage(progress)}")
+    return ", ".join(parts)
+
+
+def _by_stage(progress: CampaignProgress) -> str:
+    """Return the shares of the core-hours that the stages took, empty where there is none."""
+    total = sum(progress.core_seconds.values())
+    if total <= 0:
+        return ""
+    shares = [
+        f"{name} {100 * progress.core_seconds[stage] / total:.0f} %"
+        for stage, name in STAGE_NAMES.items()
+        if progress.core_seconds.get(stage, 0.0) / total >= 0.005
+    ]
+    return f" ({', '.join(shares)})"
 
 
 def turn_line(turn: TurnProgress) -> str:
@@ -116,7 +179,8 @@ def plain_lines(progress: CampaignProgress) -> list[str]:
     """Return the progress as plain lines."""
     lines = [f"{progress.name} (PK {progress.pk}): {progress.verdict}"]
     lines += [turn_line(turn) for turn in progress.turns]
-    return [*lines, *warning_lines(progress), budget_line(progress)]
+    told = [*criterion_lines(progress), *warning_lines(progress), budget_line(progress)]
+    return [*lines, *told]
 
 
 def warning_lines(progress: CampaignProgress) -> list[str]:

@@ -90,7 +90,7 @@ def chains_of_turn(
 ) -> list[dict[str, Any]]:
     """Return how each chain of a turn went, lost ones too, from the results of the jobs."""
     chains = [
-        {"job": job, "sampler": _sampler_of(job, settings), **chain}
+        {"job": job, "sampler": sampler_of_job(job, settings), **chain}
         for job in sorted(results)
         for chain in results[job]["chains"]
     ]
@@ -118,7 +118,7 @@ def lost_chains(
     ]
 
 
-def _sampler_of(job: str, settings: Mapping[str, Any]) -> str:
+def sampler_of_job(job: str, settings: Mapping[str, Any]) -> str:
     """Return the name of the sampler that a job belongs to, of which a link label is made."""
     exploration = settings.get("exploration") or {}
     samplers = [*settings["explore"], *exploration.get("explore", [])]

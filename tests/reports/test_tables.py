@@ -12,6 +12,7 @@ from rich.console import Console
 from aiida_alpot.reports.progress import as_json
 from aiida_alpot.reports.tables import (
     budget_line,
+    criterion_lines,
     duration,
     live_table,
     plain_lines,
@@ -74,6 +75,46 @@ def test_a_turn_is_one_line(report_data):
     line = turn_line(report_data.progress.turns[1])
     assert "\n" not in line
     assert "chains 1/1, frames 101; largest grade 12.1, selected 2; labelled 2, failed 0" in line
+
+
+CONDITIONS = (
+    {"name": "rate", "holds": True, "detail": "0 of 600 independent frames extrapolate"},
+    {"name": "audit", "holds": False, "detail": "forces_rmse_eV_per_A 0.09, target 0.05"},
+)
+
+
+def test_the_criterion_is_told_condition_by_condition(report_data):
+    turns = [*report_data.progress.turns]
+    turns[-1] = dataclasses.replace(turns[-1], criterion=CONDITIONS, held=0, asked=2)
+    progress = dataclasses.replace(report_data.progress, turns=tuple(turns))
+    assert criterion_lines(progress) == [
+        "Finished? After turn 2 0 turns in a row hold, 2 must.",
+        "  rate: holds, 0 of 600 independent frames extrapolate",
+        "  audit: not yet, forces_rmse_eV_per_A 0.09, target 0.05",
+    ]
+    assert set(criterion_lines(progress)) <= set(plain_lines(progress))
+    assert criterion_lines(report_data.progress) == []
+
+
+def test_hours_are_told_with_their_budgets_and_shares(report_data):
+    progress = dataclasses.replace(
+        report_data.progress,
+        core_seconds={"sample": 1800.0, "label": 5400.0},
+        core_hours_budget=10.0,
+        wall_hours_budget=48.0,
+    )
+    assert budget_line(progress) == (
+        "labels 6 of 60, turns 2 of 6, 3 min 20 s of 48 h, 2 core-hours of 10 core-hours "
+        "(sampling 25 %, labelling 75 %)"
+    )
+
+
+def test_a_campaign_that_waits_for_a_person_says_for_what(report_data):
+    waiting = "paused before labelling 8 configurations, about 3.2 core-hours: alpot approve"
+    progress = dataclasses.replace(
+        report_data.progress, state="waiting", doing="turn 2: selecting", waiting=waiting
+    )
+    assert progress.verdict == f"turn 2: {waiting}"
 
 
 def test_the_budget_is_told_with_what_is_used(report_data):

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import click
 
-from aiida_alpot.cli.campaign_commands.options import campaign_file_argument, machines_option
+from aiida_alpot.cli.campaign_commands.options import (
+    cache_option,
+    campaign_file_argument,
+    machines_option,
+    pause_option,
+)
 from aiida_alpot.cli.profile import profile_option
 
 
 @click.command("run")
 @campaign_file_argument
 @machines_option
+@pause_option
+@cache_option
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be submitted; store and submit nothing."
 )
@@ -24,6 +31,8 @@ def command(
     *,
     campaign_file: Path,
     machines: Path | None,
+    pause_before: str | None,
+    cache: bool,
     dry_run: bool,
     profile: str | None,
 ) -> None:
@@ -33,8 +42,9 @@ def command(
     converging, 11 if it failed, 12 if it missed a target.
     """
     from aiida_alpot.campaign.load import load_campaign
+    from aiida_alpot.cli.importing import group_reader
 
-    campaign = load_campaign(campaign_file, machines=machines)
+    campaign = load_campaign(campaign_file, machines=machines, read_group=group_reader(profile))
     if dry_run:
         from aiida_alpot.cli.dry_run import dry_run_lines
 
@@ -47,7 +57,7 @@ def command(
     from aiida_alpot.cli.watching import INTERRUPTED, watch_campaign
 
     opened = open_profile(profile)
-    node = submit_campaign(campaign)
+    node = submit_campaign(campaign, pause_before=pause_before, cache=cache)
     click.echo(f"Submitted {campaign.content.name} as PK {node.pk} in profile '{opened.name}'.")
     progress = watch_campaign(node, opened)
     if progress is None:
