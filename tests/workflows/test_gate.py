@@ -77,6 +77,11 @@ def test_only_what_is_the_fault_of_the_configuration_is_quarantined(cause, alone
     assert is_own_fault(cause, alone=alone) is expected
 
 
+def test_an_error_of_every_configuration_is_that_of_the_set_up():
+    assert not is_own_fault("failed", alone=True, works=False)
+    assert is_own_fault("crashed", alone=True, works=False)
+
+
 @pytest.fixture(scope="module")
 def selection(failed_for_good, copper_cells, labelled_copper, alpot_code):
     """A job that is offered the iron again, a copy of it, and a frame with overlapping atoms."""

@@ -70,7 +70,7 @@ def collect_labels(
             one,
             origins.get(one),
             verdicts.get(one, {}),
-            content,
+            {**content, "works_at_all": bool(origins)},
         )
         for index, one in enumerate(hashes)
     ]
@@ -224,7 +224,8 @@ def _ledger_entry(
             told |= {"rule": "deadline", "reason": NOT_SUBMITTED, "seconds": 0.0}
             return {**entry, **told, "status": "skipped"}
         reason = verdict.get("reason") or "it was never submitted"
-        bad = is_own_fault(told["cause"], alone=bool(verdict.get("alone")))
+        works, alone = bool(record.get("works_at_all")), bool(verdict.get("alone"))
+        bad = is_own_fault(told["cause"], alone=alone, works=works)
         bad = bad and not verdict.get("given_up")
         told |= {"reason": reason, "seconds": None, QUARANTINED: bad}
         return {**entry, **told, "status": "failed"}

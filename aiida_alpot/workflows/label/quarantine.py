@@ -27,12 +27,12 @@ from aiida_alpot.workflows.label.recipes import (
 
 QUARANTINED = "quarantined"
 """Link of the set from the calcfunction that collects labels."""
-_OWN_FAULT = (CRASHED, FAILED, MAGNETIC_STATE, NOT_FINITE, UNCONVERGED)
+_OWN_FAULT = (CRASHED, MAGNETIC_STATE, NOT_FINITE, UNCONVERGED)
 _OWN_FAULT_IF_ALONE = (OUT_OF_MEMORY, OUT_OF_TIME)
 
 
-def is_own_fault(cause: str, *, alone: bool) -> bool:
-    """Return whether a failure is that of the configuration, not of the machine.
+def is_own_fault(cause: str, *, alone: bool, works: bool = True) -> bool:
+    """Return whether a failure is that of the configuration, not of the machine or the set-up.
 
     Parameters
     ----------
@@ -40,7 +40,12 @@ def is_own_fault(cause: str, *, alone: bool) -> bool:
         Of :mod:`aiida_alpot.workflows.label.recipes`.
     alone : bool
         Whether the configuration was alone in the last job that tried it.
+    works : bool
+        Whether the calculator labelled anything else; an error of another kind may be that of its
+        installation otherwise.
     """
+    if cause == FAILED:
+        return works
     return cause in _OWN_FAULT or (alone and cause in _OWN_FAULT_IF_ALONE)
 
 
