@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What VASP wrote: ``vasprun.xml`` and ``OUTCAR`` of a run at fixed positions, in ASE's units.
+"""What VASP wrote into ``vasprun.xml`` in ASE's units, and whether it is a label.
 
 Energies are the free energy, of which VASP's forces are the gradient, and the one extrapolated to
 zero smearing. VASP gives the stress in kB with the sign of a pressure; here it is in eV/A^3 with
@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -24,6 +22,7 @@ import numpy as np
 from ase.units import GPa
 
 from aiida_alpot.errors import InputFileError
+from aiida_alpot.interfaces.vasp_outcar import OutcarFacts
 
 KILOBAR = 0.1 * GPa
 """One kB in eV/A^3."""
@@ -75,28 +74,6 @@ class VaspRun:
     stress: Array
 
 
-@dataclass(frozen=True)
-class OutcarFacts:
-    """What only the ``OUTCAR`` tells.
-
-    Parameters
-    ----------
-    finished : bool
-        Whether VASP came to its own end.
-    stopped : str
-        The line with which a run was stopped before it converged, or empty.
-    magnetic_moments : (n,) float64 or None
-        Moments within the spheres of the atoms at the end, Bohr magnetons.
-    seconds : float or None
-        Elapsed time.
-    """
-
-    finished: bool
-    stopped: str
-    magnetic_moments: Array | None
-    seconds: float | None
-
-
 def read_vasprun(content: bytes) -> VaspRun:
     """Read a ``vasprun.xml`` that is whole.
 
@@ -107,6 +84,36 @@ def read_vasprun(content: bytes) -> VaspRun:
     InputFileError
         If the file is empty, truncated, not of VASP, or holds no ionic step.
     """
+    root, steps = _root_and_steps(content)
+    return _run_of(root, steps, steps[-1])
+
+
+def read_ionic_steps(content: bytes) -> list[VaspRun]:
+    """Read each ionic step of a ``vasprun.xml`` that is whole, as of a run at fixed positions.
+
+    Raises
+    ------
+    InputFileError
+        As :func:`read_vasprun`.
+    """
+    root, steps = _root_and_steps(content)
+    return [_run_of(root, [step], step) for step in steps]
+
+
+def read_potcar_titles(content: bytes) -> dict[str, str]:
+    """Return the titles of the POTCAR files of a ``vasprun.xml`` by species.
+
+    Raises
+    ------
+    InputFileError
+        As :func:`read_vasprun`.
+    """
+    root, _ = _root_and_steps(content)
+    rows = [row.findall("c") for row in root.findall(_TYPES)]
+    return {_text(row[1]): _text(row[-1]) for row in rows if len(row) > 2}
+
+
+def _root_and_steps(content: bytes) -> tuple[ElementTree.Element, list[ElementTree.Element]]:
     try:
         root = _parse(content)
     except ElementTree.ParseError as error:
@@ -117,7 +124,12 @@ def read_vasprun(content: bytes) -> VaspRun:
         raise InputFileError(
             "vasprun.xml holds no ionic step; VASP ended before its first energy. Run VASP again."
         )
-    last = steps[-1]
+    return root, steps
+
+
+def _run_of(
+    root: ElementTree.Element, steps: list[ElementTree.Element], last: ElementTree.Element
+) -> VaspRun:
     energies = _energies(last)
     return VaspRun(
         version=_text(root.find("generator/i[@name='version']")),
@@ -136,6 +148,7 @@ def read_vasprun(content: bytes) -> VaspRun:
 
 
 _ATOMS = "atominfo/array[@name='atoms']/set/rc"
+_TYPES = "atominfo/array[@name='atomtypes']/set/rc"
 _BULKY = ("eigenvalues", "projected", "dos", "kpointlist", "partial")
 
 
@@ -223,46 +236,6 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-_STOPS = re.compile(r"EDIFF was not reached|hard stop encountered", re.IGNORECASE)
-
-
-def read_outcar(lines: Iterable[str]) -> OutcarFacts:
-    """Read how a run ended, and the moments of its atoms."""
-    finished, stopped = False, ""
-    seconds: float | None = None
-    moments: list[float] | None = None
-    table: list[float] | None = None
-    for line in lines:
-        if table is not None:
-            table, moments = _continue_table(line, table, moments)
-        elif line.strip().startswith("magnetization (x)"):
-            table = []
-        elif "General timing and accounting" in line:
-            finished = True
-        elif "Elapsed time (sec):" in line:
-            told = _float(line.split(":")[1].strip())
-            seconds = told if math.isfinite(told) else None
-        elif not stopped and _STOPS.search(line):
-            stopped = " ".join(line.replace("-", " ").split())
-    kept = None if moments is None else np.array(moments)
-    return OutcarFacts(finished, stopped, kept, seconds)
-
-
-def _continue_table(
-    line: str, table: list[float], moments: list[float] | None
-) -> tuple[list[float] | None, list[float] | None]:
-    """Add a line of a table of moments; return the table while it is open, and the last whole one.
-
-    A table is a heading, a rule, a line for each atom, and for several atoms a rule and a sum.
-    """
-    words = line.split()
-    if words and words[0].isdigit():
-        return [*table, _float(words[-1])], moments
-    if table and (not words or words[0].startswith("--") or words[0].startswith("tot")):
-        return None, table
-    return table, moments
 
 
 def find_failure(run: VaspRun, outcar: OutcarFacts) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ def check_potcars(potcars: Potcars) -> Finding:
         "another name in label.settings.mapping"
     )
     try:
-        from aiida_alpot.workflows.label.vasp import potcar_hashes
+        from aiida_alpot.workflows.label.potcars import potcar_hashes
     except ImportError as error:
         return Finding(name, False, f"aiida-vasp is missing: {error}", "pip install aiida-vasp")
     missing, reason = [], ""

@@ -8,13 +8,11 @@ pass that stopped at its limit of electronic steps.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.engine import ProcessSpec
 from ase import Atoms
 
@@ -26,18 +24,10 @@ from aiida_alpot.campaign.vasp_settings import (
     vasp_level,
 )
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.errors import InputFileError, SettingError
-from aiida_alpot.interfaces.vasp_output import (
-    OutcarFacts,
-    VaspRun,
-    find_failure,
-    read_outcar,
-    read_vasprun,
-)
+from aiida_alpot.errors import SettingError
 from aiida_alpot.interfaces.vasp_rules import (
     count_kpoints,
     divide_cores,
-    find_left_state,
     magmom_tag,
     mesh_of,
     needs_gamma_only,
@@ -45,20 +35,22 @@ from aiida_alpot.interfaces.vasp_rules import (
 )
 from aiida_alpot.workflows.label.cells import make_cell
 from aiida_alpot.workflows.label.plugin import PluginLabelWorkChain
-from aiida_alpot.workflows.label.reading import Label, NoLabelError, require_same_cell
+from aiida_alpot.workflows.label.potcars import potcar_hashes, potcar_names
+from aiida_alpot.workflows.label.reading import Label
 from aiida_alpot.workflows.label.recipes import (
-    FAILED,
-    MAGNETIC_STATE,
-    TRUNCATED,
-    UNCONVERGED,
     VASP_RECIPES,
     Recipes,
 )
 from aiida_alpot.workflows.label.sizes import cores_of
+from aiida_alpot.workflows.label.vasp_reading import (
+    read_run,
+    require_good_summary,
+    require_state,
+    require_what_was_asked,
+)
 
 ENERGIES = ("energy_free", "energy_extrapolated")
 POSCAR_DIGITS = 14
-HARMLESS_IF_CONVERGED = ("edddav_zhegv", "eddrmm_zhegv")
 
 
 class VaspLabelWorkChain(PluginLabelWorkChain):
@@ -171,61 +163,19 @@ class VaspLabelWorkChain(PluginLabelWorkChain):
         cls, outputs: Mapping[str, orm.Data], atoms: Atoms, request: Mapping[str, Any]
     ) -> Label:
         """Return the label of a run that converged, finished, and did what was asked of it."""
-        retrieved = outputs.get("retrieved")
-        if retrieved is None:
-            raise NoLabelError(TRUNCATED, "nothing was retrieved")
-        try:
-            run = read_vasprun(_content(retrieved, "vasprun.xml"))
-        except InputFileError as error:
-            raise NoLabelError(TRUNCATED, str(error)) from error
-        outcar = _read_outcar(retrieved)
-        failure = find_failure(run, outcar)
-        if failure is not None:
-            raise NoLabelError(*failure)
-        _require_what_was_asked(run, atoms, request)
-        _require_good_summary(outputs.get("misc"), run)
-        moments = outcar.magnetic_moments
+        run, outcar = read_run(outputs.get("retrieved"))
+        require_what_was_asked(run, atoms, request)
+        require_good_summary(outputs.get("misc"), run)
         if request["moments"] is not None:
-            _require_state(moments, request)
+            require_state(outcar.magnetic_moments, request)
         return Label(
             energy=run.free_energy,
             energy_extrapolated=run.energy_extrapolated,
             forces=run.forces,
             stress=run.stress,
-            magnetic_moments=moments,
+            magnetic_moments=outcar.magnetic_moments,
             seconds=outcar.seconds,
         )
-
-
-def potcar_names(symbols: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Return the name of the POTCAR file of each species."""
-    return {symbol: mapping.get(symbol, symbol) for symbol in sorted(set(symbols))}
-
-
-def potcar_hashes(species: list[str], family: str, mapping: Mapping[str, str]) -> dict[str, str]:
-    """Return the hash of the POTCAR file of each species.
-
-    Raises
-    ------
-    SettingError
-        If the family is not in this profile, or has no such file.
-    """
-    from aiida_vasp.data.potcar import PotcarData
-
-    names = potcar_names(species, mapping)
-    if PotcarData.get_potcar_group(family) is None:
-        raise SettingError(
-            f"There is no family {family!r} of POTCAR files in this profile. Upload it: "
-            f"aiida-vasp potcar uploadfamily --path FOLDER --name {family} --description TEXT"
-        )
-    try:
-        found = PotcarData.get_potcars_dict(list(names), family_name=family, mapping=names)
-    except (NotExistent, MultipleObjectsError, ValueError) as error:
-        raise SettingError(
-            f"The family {family!r} lacks a POTCAR file of {names}: {error}. Name another in "
-            "settings.mapping, or upload it."
-        ) from error
-    return {symbol: f"sha512:{found[symbol].sha512}" for symbol in names}
 
 
 def _mesh(atoms: Atoms, settings: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -246,78 +196,3 @@ def _parallel(atoms: Atoms, request: Mapping[str, Any]) -> dict[str, int]:
         n_cores, count_kpoints(request["mesh"]), len(atoms), cores_per_node=per_node
     )
     return {"kpar": request["kpar"] or division.kpar, "ncore": division.ncore}
-
-
-def _content(retrieved: orm.FolderData, name: str) -> bytes:
-    try:
-        content: bytes = retrieved.base.repository.get_object_content(name, mode="rb")
-    except FileNotFoundError as error:
-        raise NoLabelError(TRUNCATED, f"there is no {name}") from error
-    return content
-
-
-def _read_outcar(retrieved: orm.FolderData) -> OutcarFacts:
-    """Read the OUTCAR line by line, since it can be large."""
-    try:
-        with retrieved.base.repository.open("OUTCAR", mode="rb") as stream:
-            return read_outcar(line.decode("utf-8", "replace") for line in stream)
-    except FileNotFoundError as error:
-        raise NoLabelError(TRUNCATED, "there is no OUTCAR") from error
-
-
-def _require_what_was_asked(run: VaspRun, atoms: Atoms, request: Mapping[str, Any]) -> None:
-    """Refuse a run of another cell, other k-points or another level of theory."""
-    other = Atoms(run.symbols, scaled_positions=run.scaled_positions, cell=run.cell, pbc=True)
-    require_same_cell(atoms, other)
-    if run.mesh is not None and list(run.mesh) != list(request["mesh"]):
-        raise NoLabelError(FAILED, f"VASP took the mesh {run.mesh}, not {request['mesh']}")
-    for tag, asked in deciding_tags(request["incar"]).items():
-        if tag in run.incar and not _is_same(run.incar[tag], asked):
-            raise NoLabelError(
-                FAILED, f"VASP ran with {tag.upper()} = {run.incar[tag]}, not {asked}"
-            )
-
-
-def _is_same(found: Any, asked: Any) -> bool:
-    """Return whether a tag was read as it was asked for; VASP shortens texts and numbers."""
-    if isinstance(asked, list):
-        words = found if isinstance(found, list) else [found]
-        return len(words) == len(asked) and all(map(_is_same, words, asked))
-    if isinstance(asked, str) and isinstance(found, str):
-        short, long = sorted((found.strip().lower(), asked), key=len)
-        return long.startswith(short)
-    if isinstance(asked, float) and isinstance(found, float):
-        return math.isclose(found, asked, rel_tol=1e-6, abs_tol=1e-8)
-    return bool(found == asked) if isinstance(found, bool) == isinstance(asked, bool) else True
-
-
-def _require_good_summary(misc: orm.Dict | None, run: VaspRun) -> None:
-    """Refuse a run of which aiida-vasp's parser has something bad to say."""
-    from aiida_vasp.parsers.vasp import ParserSettingsConfig
-
-    if misc is None:
-        raise NoLabelError(TRUNCATED, "aiida-vasp parsed no summary of the run")
-    summary = misc.get_dict()
-    status = summary.get("run_status", {})
-    if not status.get("finished"):
-        raise NoLabelError(TRUNCATED, "aiida-vasp says that the run did not finish")
-    if not status.get("electronic_converged") or status.get("contains_nelm_breach"):
-        raise NoLabelError(UNCONVERGED, "aiida-vasp says that the electrons did not converge")
-    fatal = set(ParserSettingsConfig().critical_notification_errors) - set(HARMLESS_IF_CONVERGED)
-    for notification in summary.get("notifications", []):
-        if notification["name"] in fatal:
-            raise NoLabelError(FAILED, f"VASP says: {notification['message']}")
-    energy = summary.get("total_energies", {}).get("energy_free")
-    if energy is not None and not math.isclose(energy, run.free_energy, abs_tol=1e-5):
-        raise NoLabelError(
-            FAILED,
-            f"aiida-vasp read the free energy {energy} eV, vasprun.xml has {run.free_energy}",
-        )
-
-
-def _require_state(moments: np.ndarray | None, request: Mapping[str, Any]) -> None:
-    if moments is None or len(moments) != len(request["moments"]):
-        raise NoLabelError(TRUNCATED, "the OUTCAR has no moments of the atoms")
-    left = find_left_state(np.array(request["moments"]), moments, kept=request["moment_kept"])
-    if left is not None:
-        raise NoLabelError(MAGNETIC_STATE, left)

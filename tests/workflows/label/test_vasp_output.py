@@ -12,12 +12,8 @@ from ase import Atoms
 from ase.io.vasp import read_vasp_xml
 
 from aiida_alpot.errors import InputFileError
-from aiida_alpot.interfaces.vasp_output import (
-    KILOBAR,
-    find_failure,
-    read_outcar,
-    read_vasprun,
-)
+from aiida_alpot.interfaces.vasp_outcar import read_outcar
+from aiida_alpot.interfaces.vasp_output import KILOBAR, find_failure, read_vasprun
 
 RECORDED = Path(__file__).with_name("recorded")
 CONVERGED, UNCONVERGED = RECORDED / "converged", RECORDED / "unconverged"
