@@ -18,8 +18,7 @@ def command(*, campaign: str | None, profile: str | None) -> None:
 
     A campaign submitted with --pause-before waits in every turn; 'alpot status' says for what.
     """
-    from aiida.engine.processes import control
-
+    from aiida_alpot.cli.playing import play_patiently
     from aiida_alpot.cli.profile import open_profile, require_daemon
     from aiida_alpot.reports.campaigns import campaign_name, find_campaign
     from aiida_alpot.reports.paused import waiting_for_approval
@@ -34,9 +33,7 @@ def command(*, campaign: str | None, profile: str | None) -> None:
         )
     require_daemon(opened)
     steps = [str(one.process_status).removeprefix("paused before ") for one in waiting]
-    control.play_processes(waiting, timeout=60.0)
-    held = [one for one in waiting if one.paused]
-    if held:
+    if play_patiently(waiting):
         raise ServiceError(
             f"{name} did not answer. Restart the daemon, 'verdi -p {opened.name} daemon restart', "
             f"then call 'alpot approve {node.pk}' again."

@@ -70,10 +70,9 @@ def command(
 
 def play(paused: list[Any]) -> int:
     """Play paused processes through the daemon; return how many now run."""
-    from aiida.engine.processes import control
+    from aiida_alpot.cli.playing import play_patiently
 
-    control.play_processes(paused, timeout=60.0)
-    return sum(not node.paused for node in paused)
+    return len(paused) - len(play_patiently(paused))
 
 
 def require_more(node: Any, budget: dict[str, int]) -> None:
