@@ -19,7 +19,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_alpot.calculations.exit_codes import define_exit_codes
-from aiida_alpot.calculations.job_files import JobFiles
+from aiida_alpot.calculations.job_files import JobFiles, refuse_reserved_names
 from aiida_alpot.data.content_file import ContentFileData
 from aiida_alpot.jobs.requests import REQUEST_FILE, RESULT_FILE, SCHEMA
 
@@ -51,6 +51,7 @@ class AlpotCalculation(CalcJob):
             valid_type=orm.SinglefileData,
             dynamic=True,
             required=False,
+            validator=refuse_reserved_names,
             help="Files that the settings name, such as those of an EAM potential.",
         )
         spec.input("metadata.options.parser_name", valid_type=str, default="alpot.job")

@@ -5,12 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from aiida.common.folders import Folder
 from aiida.orm import SinglefileData
 
+from aiida_alpot.campaign.file_names import require_name_of_attachment
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data.content_file import ContentFileData
+from aiida_alpot.errors import CampaignFileError
+
+
+def refuse_reserved_names(nodes: Mapping[str, SinglefileData] | None, _: Any) -> str | None:
+    """Return why files cannot travel under the names that they have, or None."""
+    for node in (nodes or {}).values():
+        try:
+            require_name_of_attachment(node.filename, place="a file of the job")
+        except CampaignFileError as error:
+            return str(error)
+    return None
 
 
 class JobFiles:

@@ -280,3 +280,16 @@ def test_a_node_with_text_that_is_none_is_refused(labelled_copper):
     content = labelled_copper.replace(identifier=names).to_bytes()
     with pytest.raises(InputFileError, match="cannot be decoded"):
         Configurations.from_bytes(content)
+
+
+def test_messages_do_not_drive_the_terminal(tmp_path):
+    from click.testing import CliRunner
+
+    from aiida_alpot.cli import main
+
+    path = tmp_path / "data.cfg"
+    path.write_text("\x1b]0;hacked\x07\x1b[2J\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["convert", str(path), str(tmp_path / "out.xyz")])
+    assert result.exit_code == 2
+    assert "hacked" in result.output
+    assert "\x1b" not in result.output

@@ -60,6 +60,15 @@ def test_names_of_configurations_come_back_as_they_went(code, request, copper_ce
         assert not (place / "hacked").exists()
 
 
+@pytest.mark.parametrize("name", ["request.json", "label_driver.py", "_aiidasubmit.sh"])
+def test_a_file_that_would_replace_one_of_the_job_is_refused(
+    name, alpot_code, copper_cells, emt_level
+):
+    evil = {"file": orm.SinglefileData.from_string("touch hacked", filename=name)}
+    with pytest.raises(ValueError, match="keep for files of their own"):
+        run_get_node(label_builder(alpot_code, copper_cells, emt_level, files=evil))
+
+
 def test_a_computer_whose_folder_has_a_blank_and_a_quote_works(
     tmp_path_factory, copper_cells, emt_level
 ):

@@ -15,7 +15,7 @@ PAID = ("labelled", "failed")
 
 
 @dataclass(frozen=True)
-class TurnCost:
+class TurnPrice:
     """What a turn cost and what it gave.
 
     Parameters
@@ -25,9 +25,9 @@ class TurnCost:
     n_labels : int
         Labels paid for, failed ones too; what was looked up costs nothing.
     core_seconds : float
-        Time of the label jobs times their cores, s.
+        Of the label jobs: from the record of the turn, else their time times their cores.
     other_seconds : float
-        Time of sampling, selecting and fitting, s.
+        Core-seconds of sampling, selecting and fitting; their times where no cores are recorded.
     energy_error, force_error : float or None
         On the test sets, the largest where there are several; meV/atom and eV/A. On the training
         set where there is no test set.
@@ -47,34 +47,41 @@ class TurnCost:
     price: float | None
 
 
-def cost_of_turns(campaign: Any) -> list[TurnCost]:
-    """Return the cost of each turn of a campaign that has ended, in their order."""
+def prices_of_turns(campaign: Any) -> list[TurnPrice]:
+    """Return the price of each turn of a campaign that has ended, in their order."""
     by_turn: dict[int, list[Mapping[str, Any]]] = {}
     for entry in ledger_entries(campaign):
         by_turn.setdefault(int(entry.get("turn") or 0), []).append(entry)
     cores = _cores_of(entry for entries in by_turn.values() for entry in entries)
-    costs: list[TurnCost] = []
+    costs: list[TurnPrice] = []
     before: float | None = None
     for record in turn_records(campaign):
         entries = [one for one in by_turn.get(record["turn"], []) if one["status"] in PAID]
         paid = sum((one["seconds"] or 0.0) * cores.get(one["node"] or "", 1) for one in entries)
         energy, force = _errors(record)
         gained = None if before is None or energy is None else before - energy
-        other = sum(value for stage, value in record["seconds"].items() if stage != "label")
+        # with the accounting of the scheduler where the record of the turn has it
+        accounted = record.get("core_seconds") or {}
+        seconds = accounted or record["seconds"]
+        other = sum(value for stage, value in seconds.items() if stage != "label")
         costs.append(
-            TurnCost(
+            TurnPrice(
                 turn=record["turn"],
                 n_labels=len(entries),
-                core_seconds=paid,
+                core_seconds=float(accounted.get("label", paid)),
                 other_seconds=other,
                 energy_error=energy,
                 force_error=force,
                 gained=gained,
-                price=paid / gained if gained is not None and gained > 0.0 else None,
+                price=_price(float(accounted.get("label", paid)), gained),
             )
         )
         before = before if energy is None else energy
     return costs
+
+
+def _price(core_seconds: float, gained: float | None) -> float | None:
+    return core_seconds / gained if gained is not None and gained > 0.0 else None
 
 
 def _cores_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:

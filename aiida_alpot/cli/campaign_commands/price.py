@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``alpot cost``: what each meV/atom of a campaign cost."""
+"""``alpot price``: what each meV/atom of a campaign cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiida_alpot.cli.campaign_commands.options import campaign_argument
 from aiida_alpot.cli.profile import profile_option
 
 
-@click.command("cost")
+@click.command("price")
 @campaign_argument
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write it as JSON."
@@ -25,11 +25,11 @@ def command(*, campaign: str | None, json_file: Path | None, profile: str | None
     """
     from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.reports.campaigns import find_campaign
-    from aiida_alpot.reports.cost import cost_of_turns
+    from aiida_alpot.reports.price import prices_of_turns
 
     open_profile(profile)
     node = find_campaign(campaign)
-    turns = cost_of_turns(node)
+    turns = prices_of_turns(node)
     if json_file is not None:
         from aiida_alpot.cli.job_folder import write_json
 
