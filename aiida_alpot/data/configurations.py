@@ -9,6 +9,7 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data.content_file import ContentFileData
+from aiida_alpot.errors import GeometryError
 
 
 class ConfigurationsData(ContentFileData):
@@ -44,8 +45,11 @@ class ConfigurationsData(ContentFileData):
         ------
         InputFileError
             If the content is not an ``.npz`` file of configurations.
+        GeometryError
+            If a position or a cell is not finite.
         """
         configurations = Configurations.from_bytes(content, source=source)
+        _require_places(configurations, source)
         complete = fully_labelled(configurations)
         return {
             "n_configurations": len(configurations),
@@ -84,6 +88,15 @@ class ConfigurationsData(ContentFileData):
     def label_hashes(self) -> list[str]:
         """Hashes of the configurations that have both an energy and all forces."""
         return list(self.base.attributes.get("label_hashes"))
+
+
+def _require_places(configurations: Configurations, source: str) -> None:
+    for name, values in (("position", configurations.positions), ("cell", configurations.cells)):
+        if not np.isfinite(values).all():
+            raise GeometryError(
+                f"{source} holds a {name} that is not finite. The file is damaged or its maker "
+                "failed: write it again."
+            )
 
 
 def fully_labelled(configurations: Configurations) -> np.ndarray:

@@ -10,7 +10,7 @@ from aiida.orm import load_node
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
-from aiida_alpot.errors import InputFileError, SpeciesError
+from aiida_alpot.errors import GeometryError, InputFileError, SpeciesError
 from aiida_alpot.grading import empty_active_set
 from aiida_alpot.grading.mlip_state import dump_almtp
 from aiida_alpot.mtp.mlip_files import dump_potential
@@ -68,6 +68,14 @@ def test_a_configuration_without_its_energy_cannot_stand_for_a_label(labelled_co
     node = ConfigurationsData.from_configurations(labelled_copper.replace(energy=energy))
     assert node.label_hashes == labelled_copper.hashes()[1:]
     assert node.n_labelled == 4  # forces alone can be trained on
+
+
+@pytest.mark.parametrize("array", ["positions", "cells"])
+def test_places_that_are_not_finite_are_refused(array, labelled_copper):
+    values = getattr(labelled_copper, array).copy()
+    values[1] = np.inf
+    with pytest.raises(GeometryError, match=f"{array[:-1]} that is not finite"):
+        ConfigurationsData.from_configurations(labelled_copper.replace(**{array: values}))
 
 
 @pytest.mark.parametrize("kind", [ConfigurationsData, PotentialData, ActiveSetData])
