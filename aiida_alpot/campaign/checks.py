@@ -21,7 +21,7 @@ from aiida_alpot.campaign.validation import check_converge, check_test_targets, 
 from aiida_alpot.errors import BudgetError, CampaignFileError
 from aiida_alpot.mtp.zbl import INNER_SHARE, OUTER_SHARE
 
-_ONLY_OF_FILES = ("index", "labels")
+_ONLY_OF_FILES = ("index", "labels", "level_of_theory")
 _ONLY_OF_CRYSTALS = ("formula", "a", "b", "c", "cubic")
 
 
@@ -99,13 +99,15 @@ def _check_core_pairs(core: ZblSection, campaign: CampaignFile, source: str) -> 
 
 def _check_items(campaign: CampaignFile, source: str) -> None:
     for location, item in items_of(campaign):
-        if (item.file is None) == (item.crystal is None):
-            given = item.model_dump(include={"file", "crystal"})
-            raise wrong_value(source, location, given, "either a file or a crystal, one of them")
-        foreign = _ONLY_OF_CRYSTALS if item.file else _ONLY_OF_FILES
+        given = item.model_dump(include={"file", "group", "crystal"}, exclude_none=True)
+        if len(given) != 1:
+            raise wrong_value(
+                source, location, given, "either a file, a group or a crystal, one of them"
+            )
+        foreign = _ONLY_OF_FILES if item.crystal else _ONLY_OF_CRYSTALS
         for name in foreign:
             if name in item.model_fields_set:
-                kind = "file" if item.file else "crystal"
+                (kind,) = given
                 raise wrong_value(
                     source,
                     (*location, name),

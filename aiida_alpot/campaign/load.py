@@ -6,7 +6,7 @@ Everything that can be wrong with a campaign file is found here, before anything
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from aiida_alpot.campaign.machine_options import refuse_programs
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
+from aiida_alpot.campaign.schema.label import LabelSection
 from aiida_alpot.campaign.structures import (
     build_structures,
     generator_for,
@@ -37,6 +38,8 @@ from aiida_alpot.errors import AlpotError, CampaignFileError, SpeciesError
 
 if TYPE_CHECKING:
     from aiida_alpot.mtp.potential import MomentTensorPotential
+
+GroupReader = Callable[[str, LabelSection, str], Configurations]
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def load_campaign(
     *,
     machines: str | Path | MachinesFile | None = None,
     text: str | None = None,
+    read_group: GroupReader | None = None,
 ) -> Campaign:
     """Read, check and build the campaign that stands in a YAML file.
 
@@ -122,6 +126,9 @@ def load_campaign(
         A machines file, or what one holds, in place of the one that the campaign names.
     text : str, optional
         What stands for the content of the file, as where a campaign is amended.
+    read_group : callable, optional
+        Reads the labels of a group of AiiDA, where the campaign names one; see
+        :func:`aiida_alpot.cli.importing.group_reader`.
 
     Raises
     ------
@@ -148,7 +155,7 @@ def load_campaign(
         workchain=content.label.workchain,
         folder=files["label"].parent if "label" in files else None,
     )
-    builder = _Builder(content, str(path), path.parent, level)
+    builder = _Builder(content, str(path), path.parent, level, read_group)
     training = builder.collect(
         {f"start_{i}": [item] for i, item in enumerate(content.start.training)}, "start.training"
     )
@@ -188,8 +195,16 @@ def _validated(keys: dict[str, Any], source: str) -> CampaignFile:
 class _Builder:
     """Builds the structures of items and names the place of an item in every message."""
 
-    def __init__(self, content: CampaignFile, source: str, folder: Path, level: str):
+    def __init__(
+        self,
+        content: CampaignFile,
+        source: str,
+        folder: Path,
+        level: str,
+        read_group: GroupReader | None,
+    ):
         self.content = content
+        self.read_group = read_group
         self.source = source
         self.folder = folder
         self.level = level
@@ -211,13 +226,25 @@ class _Builder:
             configurations = configurations.replace(level_of_theory=self.level)
         return configurations
 
+    def group_reader(self) -> Callable[[str], Configurations] | None:
+        """Return what reads a group for this campaign."""
+        read = self.read_group
+        if read is None:
+            return None
+        return lambda group: read(group, self.content.label, self.level)
+
     def build(self, item: StructureItem, name: str) -> list[Atoms]:
         """Return the structures of one item after checking each."""
         place = self.places[id(item)]
         rng = generator_for(self.content.seed, f"{name}/{place}")
         try:
             made = build_structures(
-                item, rng, species=self.content.species, folder=self.folder, level=self.level
+                item,
+                rng,
+                species=self.content.species,
+                folder=self.folder,
+                level=self.level,
+                read_group=self.group_reader(),
             )
             check_geometry(Configurations.from_atoms(made))
         except AlpotError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ def build_structures(
     species: Sequence[str],
     folder: Path | str = ".",
     level: str = "",
+    read_group: Callable[[str], Configurations] | None = None,
 ) -> list[Atoms]:
     """Return the structures that an item describes.
 
@@ -59,6 +60,8 @@ def build_structures(
         Folder of the campaign file, from which file names count.
     level : str
         Level of theory of the campaign, which labels that are used must have.
+    read_group : callable, optional
+        Reads the labels of a group of AiiDA.
 
     Raises
     ------
@@ -69,11 +72,12 @@ def build_structures(
     LabelError, LevelOfTheoryError
         If the file has labels and nothing says what to do with them, or it records another level.
     """
-    originals = (
-        _from_file(item, Path(folder), species, level)
-        if item.file
-        else [_from_crystal(item, species)]
-    )
+    if item.file:
+        originals = _from_file(item, Path(folder), species, level)
+    elif item.group:
+        originals = _from_group(item, read_group, level)
+    else:
+        originals = [_from_crystal(item, species)]
     _refuse_huge_sets(item, originals)
     made = []
     for original in originals:
@@ -116,28 +120,48 @@ def _from_file(
 ) -> list[Atoms]:
     path = file_of_campaign(folder, str(item.file), place="file")
     configurations = read_configurations(path, species=species)
+    return _labelled_as_asked(item, configurations, level, str(path))
+
+
+def _from_group(
+    item: StructureItem, read_group: Callable[[str], Configurations] | None, level: str
+) -> list[Atoms]:
+    if read_group is None:
+        raise CampaignFileError(
+            f"group is {item.group!r}, which only an AiiDA profile knows; load the campaign there."
+        )
+    configurations = read_group(str(item.group))
+    return _labelled_as_asked(item, configurations, level, f"the group {item.group}")
+
+
+def _labelled_as_asked(
+    item: StructureItem, configurations: Configurations, level: str, source: str
+) -> list[Atoms]:
+    """Return what was read with its labels, if they are to be used and are of the right level."""
     if item.labels == "drop" or not configurations.labelled.any():
         configurations = configurations.without_labels()
     elif item.labels is None:
         raise LabelError(
-            f"{path} holds energies or forces. Write 'labels: use' if they were made at the level "
-            "of theory of this campaign, else 'labels: drop'."
+            f"{source} holds energies or forces. Write 'labels: use' if they were made at the "
+            "level of theory of this campaign, else 'labels: drop'."
         )
-    _check_level(configurations.level_of_theory, level, path)
+    if item.level_of_theory != "force":
+        _check_level(configurations.level_of_theory, level, source)
     structures = [_without_origin(atoms) for atoms in configurations]
     if item.index is not None:
         structures = _pick(structures, item.index)
     if not structures:
-        raise EmptyDataError(f"The index {item.index!r} picks no structure of {path}.")
+        raise EmptyDataError(f"The index {item.index!r} picks no structure of {source}.")
     return structures
 
 
-def _check_level(recorded: str, wanted: str, path: Path) -> None:
-    """Refuse labels whose file records another level of theory than the campaign's."""
+def _check_level(recorded: str, wanted: str, source: str) -> None:
+    """Refuse labels that record another level of theory than the campaign's."""
     if recorded and recorded != wanted:
         raise LevelOfTheoryError(
-            f"The labels in {path} were made at {recorded}, those of the campaign are made at "
-            f"{wanted}. Write 'labels: drop' to label the structures anew."
+            f"The labels in {source} were made at {recorded}, those of the campaign are made at "
+            f"{wanted}. Write 'labels: drop' to label the structures anew, or 'level_of_theory: "
+            "force' if both may be trained on together."
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_alpot.campaign.amendment import amend_text, list_changes, merge
+from aiida_alpot.cli.importing import group_reader
 from aiida_alpot.cli.launch import EXTRA, campaign_builder, describe_campaign, submit_builder
 from aiida_alpot.errors import CampaignFileError, LevelOfTheoryError, ServiceError, SettingError
 from aiida_alpot.reports.successors import PREDECESSOR_EXTRA
@@ -141,7 +142,7 @@ def _load_amended(
     chosen: Any = machines
     if machines is None and "machines" not in changes and "machines" in described:
         chosen = MachinesFile.model_validate(described["machines"])
-    return load_campaign(path, machines=chosen, text=text)
+    return load_campaign(path, machines=chosen, text=text, read_group=group_reader(None))
 
 
 def _settle_level(state: Any, before: str, level: str, forced: list[str]) -> None:

@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, ProcessSpec, WorkChain, if_
 from aiida_alpot.calculations import PropertiesCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.campaign_checks import (
     find_misfit,
     find_mixed_levels,
@@ -53,7 +54,7 @@ from aiida_alpot.workflows.turn import TurnWorkChain
 START = "start"
 
 
-class CampaignWorkChain(WorkChain):
+class CampaignWorkChain(CachingWorkChain):
     """From a few structures to a validated potential."""
 
     @classmethod

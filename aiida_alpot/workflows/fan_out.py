@@ -12,15 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessBuilder, WorkChain, append_, while_
+from aiida.engine import ProcessBuilder, append_, while_
 
 from aiida_alpot.calculations.exit_codes import SCHEDULER_STATUSES, STATUSES_OF_LOSS
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.scratch import clean_folders
 
 MAX_ATTEMPTS = 2
 
 
-class FanOutWorkChain(WorkChain):
+class FanOutWorkChain(CachingWorkChain):
     """Base of the WorkChains that run a number of like jobs.
 
     A subclass plans its jobs under their names as plain JSON with :meth:`plan_jobs`, builds one

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
+from aiida.engine import ExitCode, ProcessSpec, while_
 
 from aiida_alpot.calculations import FitCalculation
 from aiida_alpot.data import ActiveSetData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.fan_out import (
     MAX_ATTEMPTS,
     describe_end,
@@ -33,7 +34,7 @@ from aiida_alpot.workflows.settings import (
 _ZERO_AT_START = {"species", "moments", "linear"}
 
 
-class FitWorkChain(WorkChain):
+class FitWorkChain(CachingWorkChain):
     """Fit, and try once more where the job fails.
 
     A job that was lost is run again as it was. One that failed by itself, or was lost each time,

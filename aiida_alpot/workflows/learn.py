@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
+from aiida.engine import ExitCode, ProcessSpec, while_
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.audit import audit_name
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.fan_out import describe_failure
 from aiida_alpot.workflows.forecasting import make_forecast, spent_budget
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
@@ -36,7 +37,7 @@ STOP_REQUEST = "stop_requested"
 CONVERGED = "converged"
 
 
-class LearnWorkChain(WorkChain):
+class LearnWorkChain(CachingWorkChain):
     """Repeat turns; whatever ends the loop, all that was paid for is among the outputs."""
 
     @classmethod
@@ -183,6 +184,9 @@ class LearnWorkChain(WorkChain):
         learned = record["n_selected"] > 0 or "increment" in child.outputs
         if not had_labels and not learned and record["extrapolating"]:
             return "VERDICT_BUDGET_SPENT"
+        if had_labels and no_core_hours_left(record, self.ctx.forecast):
+            self.ctx.spent = "not one more label fits into what is left of them"
+            return "VERDICT_CORE_HOURS"
         if not learned and not may_change(record):
             return "VERDICT_NOTHING_SELECTED"
         if self.ctx.turn >= self.budget().turns:
@@ -221,6 +225,13 @@ class LearnWorkChain(WorkChain):
             return ""
         latest = self.ctx.records[max(self.ctx.records)].get_dict()
         return str(latest.get("reason", ""))
+
+
+def no_core_hours_left(record: Mapping[str, Any], forecast: Mapping[str, Any]) -> bool:
+    """Return whether a turn compared none of its candidates because core-hours are short."""
+    had_candidates = any(chain.get("kept") for chain in record.get("samples", []))
+    unused = had_candidates and record.get("n_candidates") == 0 and record["extrapolating"]
+    return unused and forecast["core_seconds_left"] is not None
 
 
 def may_change(record: Mapping[str, Any]) -> bool:

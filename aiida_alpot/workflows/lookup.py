@@ -3,7 +3,8 @@
 
 The key of a label is the hash of the configuration together with its level of theory; computer,
 resources, batch and campaign do not enter. Every stored :class:`ConfigurationsData` of the
-profile is searched.
+profile is searched, imported ones too, but for those whose labels were forced to another level
+(:mod:`aiida_alpot.workflows.restate`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from aiida import orm
 
 from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.workflows.restate import FORCED, is_forced
 
 
 def known_labels(level_of_theory: str) -> dict[str, str]:
@@ -29,6 +31,7 @@ def known_labels(level_of_theory: str) -> dict[str, str]:
         filters={
             "attributes.level_of_theory": level_of_theory,
             "attributes.n_labelled": {">": 0},
+            "extras": {"!has_key": FORCED},
         },
         project=["uuid", "attributes.label_hashes"],
         tag="labelled",
@@ -41,7 +44,28 @@ def known_labels(level_of_theory: str) -> dict[str, str]:
     return found
 
 
-def find_labels(hashes: Iterable[str], level_of_theory: str) -> dict[str, str]:
-    """Return the node UUIDs of those configurations, by hash, that have a label already."""
-    known = known_labels(level_of_theory)
+def find_labels(
+    hashes: Iterable[str],
+    level_of_theory: str,
+    *,
+    given: ConfigurationsData | None = None,
+    elsewhere: bool = True,
+) -> dict[str, str]:
+    """Return the node UUIDs of those configurations, by hash, that have a label already.
+
+    Parameters
+    ----------
+    hashes : iterable of str
+        Of the configurations.
+    level_of_theory : str
+        Of the labels.
+    given : ConfigurationsData, optional
+        The set that is to be labelled, whose own labels count where no other set has them.
+    elsewhere : bool
+        Whether other sets are searched.
+    """
+    known = known_labels(level_of_theory) if elsewhere else {}
+    if given is not None and given.level_of_theory == level_of_theory:
+        own = dict.fromkeys(given.label_hashes, str(given.uuid))
+        known = {**known, **own} if is_forced(given) else {**own, **known}
     return {one: known[one] for one in hashes if one in known}

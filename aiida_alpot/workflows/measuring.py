@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import WorkChain
 
 from aiida_alpot.calculations import EvaluateCalculation, PropertiesCalculation
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.workflows.audit import POOL, TAKEN, draw_audit
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.criterion import samples_hold
 from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.builder import label_builder
@@ -25,7 +25,7 @@ from aiida_alpot.workflows.settings import (
 )
 
 
-class MeasuringWorkChain(WorkChain):
+class MeasuringWorkChain(CachingWorkChain):
     """Base of the turn: label and judge an audit, measure properties of the new potential."""
 
     # --- the audit

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiida.engine import WorkChain
-
 from aiida_alpot.campaign.forecast import shown_core_time
 from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.forecasting import law_of_forecast
 from aiida_alpot.workflows.label.builder import labeller
 from aiida_alpot.workflows.settings import LabelSettings, read_section
@@ -22,7 +21,7 @@ PAUSED = "paused before"
 """Begins the status of a process that waits for a person."""
 
 
-class PausingWorkChain(WorkChain):
+class PausingWorkChain(CachingWorkChain):
     """Base of the turn: steps that pause it where the settings ask for that."""
 
     def pauses_before_labels(self) -> bool:

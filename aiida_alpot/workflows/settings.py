@@ -79,6 +79,7 @@ class LabelSettings(Request):
     min_success: float = 0.5
     max_submitted: int | None = None
     turn_deadline_hours: float | None = None
+    look_up: bool = True
     retry_options: dict[str, Any] = field(default_factory=dict)
     sizes: tuple[dict, ...] = ()
 

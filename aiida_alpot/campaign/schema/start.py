@@ -48,6 +48,16 @@ class StructureItem(Section):
         "Which structures of the file, as in Python (all if absent).",
         "a number or a slice such as '::10'",
     )
+    group: str | None = key(
+        None,
+        "Group of AiiDA with labelled configurations, as 'alpot import' makes it.",
+        "the label of a group",
+    )
+    level_of_theory: Literal["force"] | None = key(
+        None,
+        "'force' takes labels of another level of theory as if they were of this campaign's.",
+        "force, or nothing",
+    )
     labels: Literal["use", "drop"] | None = key(
         None,
         "What to do with energies and forces in the file: 'use' says that they were made at the "

@@ -41,6 +41,7 @@ from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_job_inputs
+from aiida_alpot.workflows.restate import is_forced, mark_forced
 from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import LabelSettings, read_section
 
@@ -181,13 +182,20 @@ class LabelWorkChain(ClosingWorkChain):
         label = self.label_settings()
         configurations = self.requested()
         hashes = self.hashes()
-        found = find_labels(hashes, label.level_of_theory)
+        found = find_labels(
+            hashes,
+            label.level_of_theory,
+            given=self.inputs.configurations,
+            elsewhere=label.look_up,
+        )
         self.ctx.found = list(dict.fromkeys(found.values()))
         first_of = {one: index for index, one in reversed(list(enumerate(hashes)))}
         missing = sorted(index for one, index in first_of.items() if one not in found)
         if found:
             self.report(f"found {len(hashes) - len(missing)} of {len(hashes)} labels")
-        self.ctx.adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
+        self.ctx.adopted = []
+        if label.look_up:
+            self.ctx.adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
         for entry in self.ctx.adopted:
             taken = set(entry["job"]["indices"])
             missing = [index for index in missing if index not in taken]
@@ -316,6 +324,8 @@ class LabelWorkChain(ClosingWorkChain):
             metadata={"call_link_label": "collect_labels"},
             **sources,
         )
+        if any(is_forced(node) for node in sources.values()):
+            mark_forced(collected["labelled"])
         self.out("labelled", collected["labelled"])
         self.out("ledger", collected["ledger"])
         for name in (QUARANTINED, OUTSTANDING):

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""Caching of AiiDA, switched off for a process and for all that it calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import WorkChain
+
+
+class CachingWorkChain(WorkChain):
+    """A WorkChain that hands ``metadata.disable_cache`` on to the processes that it submits."""
+
+    def submit(self, process: Any, inputs: Any = None, **keywords: Any) -> orm.ProcessNode:
+        """Submit the inputs of a process; see :meth:`aiida.engine.WorkChain.submit`."""
+        if self.inputs.metadata.get("disable_cache"):
+            process.metadata.disable_cache = True
+        return super().submit(process, inputs, **keywords)
