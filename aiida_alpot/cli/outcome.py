@@ -49,9 +49,11 @@ def summary_line(node: Any) -> str:
     budget = node.inputs.settings.get_dict()["budget"]["labels"]
     seconds = (node.mtime - node.ctime).total_seconds()
     turns = f"{summary['n_turns']} turn" + ("s" if summary["n_turns"] != 1 else "")
+    verdict, _, reason = summary["verdict"].partition("; not converged because ")
+    because = f" Not converged because {reason}." if reason else ""
     return (
-        f"{summary['verdict'].capitalize()} after {turns} and "
-        f"{duration(seconds)}: {calls} label calls{failed} of a budget of {budget}{known}."
+        f"{verdict[:1].upper()}{verdict[1:]} after {turns} and "
+        f"{duration(seconds)}: {calls} label calls{failed} of a budget of {budget}{known}.{because}"
     )
 
 

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from aiida_alpot.campaign.forecast import CostEstimate
+from aiida_alpot.reports.costs import CampaignCosts, SamplerCost, SizeCost
 from aiida_alpot.reports.html import render_report
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -44,6 +46,42 @@ class Outline(HTMLParser):
 @pytest.fixture(scope="session")
 def report(report_data):
     return render_report(report_data)
+
+
+CONDITIONS = (
+    {"name": "rate", "holds": True, "detail": "0 of 600 <frames> extrapolate"},
+    {"name": "audit", "holds": False, "detail": "forces 0.09 eV/A, target 0.05"},
+)
+
+
+def test_the_criterion_and_the_costs_are_told(report_data):
+    turns = [*report_data.progress.turns]
+    turns[-1] = dataclasses.replace(turns[-1], criterion=CONDITIONS, held=0, asked=2)
+    progress = dataclasses.replace(report_data.progress, turns=tuple(turns))
+    costs = CampaignCosts(
+        core_seconds=7200.0,
+        stages={"sample": 1800.0, "label": 5400.0},
+        sources={"job": 7200.0},
+        turns={0: 3600.0, 1: 3600.0},
+        samplers=(SamplerCost("hot <b>", 1800.0, 4, 5400.0),),
+        sizes=(SizeCost(108, 4, 5400.0),),
+        next_turn=CostEstimate(3600.0, 3000.0, 4000.0),
+        next_labels=8,
+        exponent=2.2,
+        exponent_spread=0.3,
+    )
+    text = render_report(dataclasses.replace(report_data, progress=progress, costs=costs))
+    Outline(text)
+    for words in (
+        "turn 2: 0 of 2 in a row",
+        "0 of 600 &lt;frames&gt; extrapolate",
+        "not yet",
+        "By size of cell",
+        "2 core-hours in all",
+        "hot &lt;b&gt;",
+        "68 %",
+    ):
+        assert words in text
 
 
 def test_every_tag_is_closed(report):

@@ -205,6 +205,13 @@ def test_the_core_hours_end_the_loop_once_they_are_spent(loop, finished_turn):
     assert {"potential", "active_set", "records"} <= set(process.outputs)
 
 
+def test_core_hours_that_leave_no_room_for_a_label_end_the_loop(loop, finished_turn):
+    process = loop(budget=HOURS)
+    kept = {"samples": [{"kept": 3}], "n_candidates": 0, "converged": False}
+    assert end_turn(process, 1, finished_turn(n_selected=0, **kept)) == "VERDICT_CORE_HOURS"
+    assert "not one more label fits" in process.conclude().message
+
+
 def test_a_turn_that_converges_has_converged_even_with_the_last_core_hour(loop, finished_turn):
     process = loop(budget=HOURS)
     pay(process, 7200.0)
