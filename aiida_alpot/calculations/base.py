@@ -18,6 +18,7 @@ from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_alpot.calculations import outages  # noqa: F401  (of use in workers only)
 from aiida_alpot.calculations.exit_codes import define_exit_codes
 from aiida_alpot.calculations.job_files import JobFiles, refuse_reserved_names
 from aiida_alpot.data.content_file import ContentFileData

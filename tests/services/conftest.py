@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from . import aiida_setup
 from . import daemon as daemons
+from .campaigns import Interference, end_of, forget, seconds_since, start_campaign
 from .everything import service_environment, start_services, stop_services
+from .figures import record_figures
 from .postgres import create_database
 from .rabbitmq import broker_settings
 from .set_up import reach, run_program
@@ -74,7 +78,11 @@ def production_profile(services, aiida_config, aiida_profile_factory, tmp_path_f
         broker_backend="core.rabbitmq",
         broker_config=broker_settings(services),
     ) as profile:
+        # queues of a profile for tests are gone with their last consumer, such as a killed worker
+        profile.is_test_profile = False
         profile.set_option("runner.poll.interval", 1)
+        # five attempts bridge more than a minute in which a computer cannot be reached
+        profile.set_option("transport.task_retry_initial_interval", 5)
         profile.set_option("logging.aiida_loglevel", "REPORT")
         profile.set_option("daemon.timeout", 60)  # seconds, for machines that are busy
         profile.set_option("warnings.rabbitmq_version", False)  # its timeout is raised, as asked
@@ -138,6 +146,49 @@ def mended(services, daemon):
     if len(daemons.worker_numbers()) < N_WORKERS:
         daemons.kill_daemon()
         daemons.start_daemon(N_WORKERS)
+
+
+@pytest.fixture(scope="session")
+def interference(slurm_computer, tmp_path_factory):
+    """The command of the code alpot_interfered@slurm, with which tests interfere."""
+    made = Interference(tmp_path_factory.mktemp("interference") / "files")
+    aiida_setup.make_code(slurm_computer, "alpot_interfered", made.program)
+    return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(daemon, interference, tmp_path_factory):
+    """What the small campaign leaves when nothing happens to it."""
+    begun = time.monotonic()
+    node = start_campaign(tmp_path_factory.mktemp("undisturbed"), "alpot_interfered@slurm")
+    outcome = end_of(node)
+    forget(node)
+    seconds = seconds_since(begun)
+    record_figures("campaign left alone", {"seconds": seconds}, f"{seconds} s")
+    return outcome
+
+
+@pytest.fixture
+def disturbed(undisturbed, interference, mended, tmp_path):
+    """Run the small campaign while the body of ``with`` breaks things; compare how it ends."""
+    started = []
+
+    @contextmanager
+    def run(fault, *, code="alpot_interfered@slurm", **settings):
+        begun = time.monotonic()
+        node = start_campaign(tmp_path / "campaign", code, **settings)
+        started.append(node)
+        yield node
+        assert end_of(node) == undisturbed
+        seconds = seconds_since(begun)
+        record_figures(f"fault: {fault}", {"seconds": seconds}, f"{seconds} s, same potential")
+
+    yield run
+    interference.clear()
+    if any(not node.is_terminated for node in started):
+        daemons.kill_daemon()  # what it was at is deleted; ``mended`` starts it again
+    for node in started:
+        forget(node)
 
 
 @pytest.fixture(scope="session")
