@@ -181,7 +181,8 @@ def shown_core_time(core_seconds: float) -> str:
             if core_seconds < 10
             else f"{core_seconds:.0f} core-seconds"
         )
-    return f"{core_seconds / 3600:.3g} core-hours"
+    hours = f"{core_seconds / 3600:.3g}"
+    return f"{hours} core-hour" + ("" if hours == "1" else "s")
 
 
 def affordable_labels(law: CostLaw, works: Sequence[float], core_seconds: float) -> int:

@@ -113,10 +113,18 @@ def _label_lines(campaign: Campaign) -> list[str]:
 def _budget_lines(campaign: Campaign) -> list[str]:
     budget = campaign.content.budget
     first = len(campaign.training) + sum(len(one) for one in campaign.test_sets.values())
-    return [
+    lines = [
         f"{budget.labels} labels in all, {first} of them for start and test sets; "
         f"{budget.labels_per_turn} per turn; {budget.turns} turns"
     ]
+    hours = (("core-hours", budget.core_hours), ("hours since it begins", budget.wall_hours))
+    lines += [f"{limit:g} {name}" for name, limit in hours if limit is not None]
+    converge = campaign.as_settings()["converge"]
+    audits = converge["audit_labels"]
+    kept_back = f"; {converge['turns'] * audits} labels kept back for audits" if audits else ""
+    rate = "1 % or 3/N" if converge["rate"] is None else f"{100 * converge['rate']:g} %"
+    criterion = f"finished when {converge['turns']} turns in a row hold, rate below {rate}"
+    return [*lines, criterion + kept_back]
 
 
 def _machine_lines(campaign: Campaign) -> list[str]:

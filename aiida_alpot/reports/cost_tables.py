@@ -75,7 +75,7 @@ def cost_lines(costs: CampaignCosts, *, core_hours: float | None = None) -> list
     core_hours : float, optional
         The budget.
     """
-    of = "" if core_hours is None else f" of {core_hours:g} core-hours"
+    of = "" if core_hours is None else f" of {shown_core_time(3600.0 * core_hours)}"
     lines = [f"spent: {shown_core_time(costs.core_seconds)}{of}{_sources(costs)}"]
     for table in cost_tables(costs):
         lines += ["", table.title, *(f"  {line}" for line in _aligned([table.head, *table.rows]))]

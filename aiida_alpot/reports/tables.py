@@ -144,7 +144,7 @@ def budget_line(progress: CampaignProgress) -> str:
     ]
     total = sum(progress.core_seconds.values())
     if total or hours is not None:
-        of = f" of {hours:g} core-hours" if hours is not None else ""
+        of = f" of {shown_core_time(3600.0 * hours)}" if hours is not None else ""
         parts.append(f"{shown_core_time(total)}{of}{_by_stage(progress)}")
     return ", ".join(parts)
 

@@ -95,6 +95,6 @@ def test_the_forecast_and_the_budget_are_told(costs):
     lines = cost_lines(costs, core_hours=10.0)
     assert lines[0].startswith("spent: 2 core-hours of 10 core-hours (1.94 core-hours by the sch")
     assert lines[-1] == (
-        "forecast: a turn with 8 labels takes about 1 core-hours (0.833 core-hours to 1.22 "
+        "forecast: a turn with 8 labels takes about 1 core-hour (0.833 core-hours to 1.22 "
         "core-hours, 68 %); a label costs atoms x k-points to the power 2.2 ± 0.3"
     )
