@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import submit
+from aiida.manage import get_manager
 from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.data import ConfigurationsData
@@ -90,9 +92,9 @@ def is_labelled(node):
 def closed(slow_code, builder_for, copper_cells, run_in_daemon):
     """A turn of three cells that closed while one of them was at work, and what lets it go on."""
     code, go_on = slow_code("cell_1:slow")
-    cells = moved(copper_cells, 0.0371, [0, 1, 2])
+    cells = moved(copper_cells, 0.0371, [0, 2, 1])  # the slow one has a job of its own
     hours = SECONDS / 3600.0
-    builder = builder_for(code, cells, turn=1, turn_deadline_hours=hours)
+    builder = builder_for(code, cells, turn=1, turn_deadline_hours=hours, batch_size=2)
     started = time.monotonic()
     node = run_in_daemon(builder)
     assert time.monotonic() - started > SECONDS
@@ -130,7 +132,7 @@ def test_a_turn_closes_with_the_labels_that_are_there(closed):
 def test_jobs_at_work_are_left_alone_and_their_cells_are_outstanding(closed, following):
     node, _, cells = closed
     outstanding = node.outputs.outstanding.get_configurations()
-    assert outstanding.hashes() == [cells.hashes()[1]]
+    assert outstanding.hashes() == [cells.hashes()[2]]
     assert node.outputs.outstanding.n_labelled == 0
     assert jobs(node)[1].exit_status == 0
 
@@ -143,7 +145,7 @@ def test_late_labels_join_the_next_turn_and_are_not_paid_for_again(closed, follo
     assert (found["cell_1"]["status"], found["cell_1"]["late_from"]) == ("labelled", -1)
     assert found["cell_1"]["node"] == jobs(node)[1].uuid
     labelled = following.outputs.labelled.get_configurations()
-    assert labelled.hashes()[1] == cells.hashes()[1]
+    assert labelled.hashes()[1] == cells.hashes()[2]
     assert np.isfinite(labelled.energy).all()
 
 
@@ -167,18 +169,26 @@ def restarted(slow_code, builder_for, copper_cells, daemon, wait_for_process):
     """A turn whose deadline passes while no daemon runs; its slow cell crashes once, afterwards."""
     code, go_on = slow_code("cell_1:slow cell_1:segfault*2")
     cells = moved(copper_cells, 0.0497, [0, 1])
-    hours = SECONDS / 3600.0
-    node = submit(builder_for(code, cells, turn=1, turn_deadline_hours=hours))
+    node = submit(builder_for(code, cells, turn=1, turn_deadline_hours=2.0))
     wait_for_process(node, condition=is_labelled)
     daemon.stop_daemon(wait=True)
-    time.sleep(SECONDS)
-    was_open = not node.is_terminated
-    daemon.start_daemon(number_workers=1)
+    try:
+        assert not node.is_terminated
+        make_older(node, hours=3.0)
+    finally:
+        daemon.start_daemon(number_workers=1)
     wait_for_process(node)
     go_on.touch()
     wait_for_process(jobs(node)[1])
-    assert was_open
     return node
+
+
+def make_older(node, *, hours):
+    """Let a process have begun earlier, as if that much time had passed since."""
+    storage = get_manager().get_profile_storage()
+    with storage.transaction() as session:
+        node.backend_entity.bare_model.ctime = node.ctime - timedelta(hours=hours)
+        session.add(node.backend_entity.bare_model)
 
 
 def test_a_deadline_outlives_a_restart_of_the_daemon(restarted):
