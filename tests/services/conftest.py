@@ -33,6 +33,7 @@ WANTED = "ALPOT_TEST_SERVICES"
 
 collect_ignore_glob = [] if os.environ.get(WANTED) else ["test_*.py"]
 N_WORKERS = 2
+SECONDS_FOR_A_TEST = 1800  # of which idle machines need a tenth
 
 
 def pytest_configure(config):
@@ -43,7 +44,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Leave out what takes long, unless all is asked for."""
+    """Leave out what takes long, unless all is asked for; give the others time."""
+    for item in items if os.environ.get(WANTED) else []:
+        item.add_marker(pytest.mark.timeout(SECONDS_FOR_A_TEST))
     if os.environ.get(WANTED) != "all":
         items[:] = [item for item in items if item.get_closest_marker("full") is None]
 
