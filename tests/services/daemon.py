@@ -19,7 +19,7 @@ def start_daemon(n_workers: int = 2) -> Any:
     client = daemon_client()
     client.start_daemon(n_workers)
     wait_until(
-        lambda: len(worker_numbers()) == n_workers, timeout=60, what="the daemon has its workers"
+        lambda: len(worker_numbers()) == n_workers, timeout=180, what="the daemon has its workers"
     )
     return client
 

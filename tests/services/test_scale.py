@@ -27,6 +27,7 @@ from .postgres import database_size, query
 from .slurm import jobs
 
 IN_FLIGHT = 50
+N_WORKERS, SLOTS = 2, 30  # of each worker; the WorkChain and its calcfunctions need a few too
 MEBIBYTE = 2**20
 LOOK_SECONDS = 2.0
 
@@ -141,16 +142,32 @@ def check(node, watch, seconds, bytes_in_database, count):
     return growth
 
 
-@pytest.mark.timeout(3600)
-@pytest.mark.usefixtures("daemon")
+@pytest.fixture(scope="module")
+def tight_daemon(daemon, production_profile, aiida_config):
+    """A daemon with hardly more slots than the jobs in flight need."""
+
+    def restart(slots):
+        production_profile.set_option("daemon.worker_process_slots", slots)
+        aiida_config.store()
+        daemons.stop_daemon()
+        daemons.start_daemon(N_WORKERS)
+
+    before = production_profile.get_option("daemon.worker_process_slots")
+    restart(SLOTS)
+    yield
+    restart(before)
+
+
+@pytest.mark.timeout(6000)
+@pytest.mark.usefixtures("tight_daemon")
 def test_two_hundred_label_jobs_through_slurm(services, slurm_python, emt_level):
-    done = label_many(200, services, slurm_python, emt_level, seed=1, timeout=3000)
+    done = label_many(200, services, slurm_python, emt_level, seed=1, timeout=5000)
     assert check(*done, 200) < 60 * MEBIBYTE
 
 
 @pytest.mark.full
 @pytest.mark.timeout(10800)
-@pytest.mark.usefixtures("daemon")
+@pytest.mark.usefixtures("tight_daemon")
 def test_two_thousand_label_jobs_through_slurm(services, slurm_python, emt_level):
     done = label_many(2000, services, slurm_python, emt_level, seed=2, timeout=10000)
     assert check(*done, 2000) < 60 * MEBIBYTE
