@@ -203,7 +203,7 @@ def judge_stationary(
         if worst is None or excess > worst[0]:
             worst = (excess, moved)
     if worst is None:
-        return Condition(name, False, "no figure is known after all these turns")
+        return Condition(name, False, f"no figure has been known for {n_turns} turns yet")
     return Condition(name, worst[0] <= 1.0, f"over {n_turns} turns {worst[1]}")
 
 

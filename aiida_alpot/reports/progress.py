@@ -16,14 +16,13 @@ from aiida_alpot.reports.processes import (
     turn_processes,
 )
 from aiida_alpot.workflows.accounting import JobCost, costs_of_jobs, sum_by
+from aiida_alpot.workflows.label.throttle import MARK
 from aiida_alpot.workflows.pausing import PAUSED
 
 STAGES = {
     "alpot.sample": "sampling",
     "alpot.select": "selecting",
     "alpot.label": "labelling",
-    "alpot.label.ase": "labelling",
-    "alpot.label.gpaw": "labelling",
     "alpot.fit": "fitting",
     "alpot.properties": "validating",
     "alpot.evaluate": "auditing",
@@ -251,15 +250,11 @@ def _read_start(own: list[Any], turn: int) -> TurnProgress | None:
     for child in own:
         if child.process_label == "write_turn_record" and child.is_finished_ok:
             return from_record(child.outputs.result.get_dict())
-    first = [
-        child
-        for child in own
-        if entry_point_of(child).startswith("alpot.label") or entry_point_of(child) == "alpot.fit"
-    ]
+    first = [child for child in own if is_labeller(child) or entry_point_of(child) == "alpot.fit"]
     if not first:
         return None
     counts = _count_labels(first)
-    stage = STAGES.get(entry_point_of(first[-1]), "starting")
+    stage = _stage_of(first[-1]) or "starting"
     return TurnProgress(turn=turn, stage=stage, **counts)
 
 
@@ -273,7 +268,8 @@ def _read_running(process: Any, *, terminated: bool) -> TurnProgress:
     grades = [chain["largest_grade"] for chain in chains if chain.get("largest_grade") is not None]
     selections = [step for step in steps if "selected" in step.outputs]
     planned = sum(len(entry["starts"]) for entry in _samplers(process))
-    stage = STAGES.get(entry_point_of(steps[-1]), "starting") if steps else "starting"
+    known = [stage for stage in map(_stage_of, steps) if stage]
+    stage = "waiting" if _waits_for([process]) else known[-1] if known else "starting"
     return TurnProgress(
         turn=process.inputs.turn.value,
         stage="lost" if terminated else stage,
@@ -284,6 +280,17 @@ def _read_running(process: Any, *, terminated: bool) -> TurnProgress:
         selected=sum(step.outputs.selected.n_configurations for step in selections),
         **_count_labels(steps),
     )
+
+
+def is_labeller(process: Any) -> bool:
+    """Return whether a process labels, whosever labeller it is."""
+    own = entry_point_of(process).startswith("alpot.label")
+    return own or bool(process.base.extras.get(MARK, False))
+
+
+def _stage_of(process: Any) -> str:
+    """Return what a process does, empty for one that only keeps books."""
+    return "labelling" if is_labeller(process) else STAGES.get(entry_point_of(process), "")
 
 
 def _samplers(process: Any) -> list[Any]:
@@ -299,7 +306,7 @@ def _chains(job: Any) -> list[Any]:
 
 def _ledger_entries(processes: list[Any]) -> Iterator[Mapping[str, Any]]:
     for process in processes:
-        if entry_point_of(process).startswith("alpot.label") and "ledger" in process.outputs:
+        if is_labeller(process) and "ledger" in process.outputs:
             yield from process.outputs.ledger.get_dict()["entries"]
 
 

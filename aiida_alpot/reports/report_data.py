@@ -16,11 +16,10 @@ from aiida_alpot.reports.costs import CampaignCosts, read_costs
 from aiida_alpot.reports.outcome import Outcome, read_outcome
 from aiida_alpot.reports.processes import (
     children,
-    entry_point_of,
     predecessor_dicts,
     turn_processes,
 )
-from aiida_alpot.reports.progress import CampaignProgress, read_progress
+from aiida_alpot.reports.progress import CampaignProgress, is_labeller, read_progress
 from aiida_alpot.reports.provenance import potential_of_campaign, training_sets
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def ledger_entries(node: Any) -> list[dict[str, Any]]:
         entry
         for process in [node, *turn_processes(node)]
         for child in children(process)
-        if entry_point_of(child).startswith("alpot.label") and "ledger" in child.outputs
+        if is_labeller(child) and "ledger" in child.outputs
         for entry in child.outputs.ledger.get_dict()["entries"]
     ]
 
