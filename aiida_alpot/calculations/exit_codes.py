@@ -32,6 +32,7 @@ NOTHING_USABLE: dict[str, tuple[int, str]] = {
     "ERROR_MISSING_OUTPUT": (304, "the job finished without its file {message}"),
     "ERROR_UNREADABLE_OUTPUT": (305, "a file of the job cannot be used: {message}"),
     "ERROR_UNEXPECTED": (306, "the job failed: {message}"),
+    "ERROR_UNFINISHED": (320, "the job ended before it was through; its checkpoint goes on"),
 }
 
 # codes that AiiDA gives for what the scheduler reports: no parser may replace them

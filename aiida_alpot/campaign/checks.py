@@ -102,7 +102,7 @@ def _check_items(campaign: CampaignFile, source: str) -> None:
         given = item.model_dump(include={"file", "group", "crystal"}, exclude_none=True)
         if len(given) != 1:
             raise wrong_value(
-                source, location, given, "either a file, a group or a crystal, one of them"
+                source, location, given, "either a file or a crystal, or a group; one of them"
             )
         foreign = _ONLY_OF_FILES if item.crystal else _ONLY_OF_CRYSTALS
         for name in foreign:

@@ -14,8 +14,10 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.calculators import load_calculator
+from aiida_alpot.jobs.checkpoints import Checkpoints, Interrupted, read_checkpoint
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.sampling.census import FrameCensus
+from aiida_alpot.sampling.continuation import census_state, check_state, restore_census
 from aiida_alpot.sampling.driver import run_sampler
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
@@ -55,6 +57,10 @@ class SampleRequest(Request):
         of each chain and those that extrapolate, see :mod:`aiida_alpot.sampling.census`.
     audit_frames, audit_seed : int
         Most known frames that are drawn at random for an audit, and the seed of the draw.
+    checkpoint : str or null
+        File of a checkpoint from which the job goes on.
+    checkpoint_seconds, stop_after_seconds : float
+        Seconds between two checkpoints, and until the job writes one and ends, if it is to.
     """
 
     calculator: dict[str, Any]
@@ -72,6 +78,9 @@ class SampleRequest(Request):
     gamma_known: float | None = None
     audit_frames: int = 0
     audit_seed: int = 0
+    checkpoint: str | None = None
+    checkpoint_seconds: float = 300.0
+    stop_after_seconds: float | None = None
 
 
 REQUEST = SampleRequest
@@ -93,17 +102,34 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
     census = make_census(request)
     starts = list(Configurations.load(file_in(folder, request.starts)))
-    result = run_sampler(
-        sampler,
-        starts,
-        load_calculator(request.calculator, folder, threads=request.threads),
-        rng=np.random.default_rng(request.seed),
-        stop_rules=stop_rules,
-        record_rules=record_rules,
-        name=request.name,
-        turn=request.turn,
-        observe=None if census is None else census.observe,
+    state = None
+    if request.checkpoint is not None:
+        state = read_checkpoint(file_in(folder, request.checkpoint))
+        check_state(state, [str(one.info.get("identifier", i)) for i, one in enumerate(starts)])
+        restore_census(census, state)
+    checkpoints = Checkpoints(
+        folder, every=request.checkpoint_seconds, stop_after=request.stop_after_seconds
     )
+    try:
+        with checkpoints:
+            result = run_sampler(
+                sampler,
+                starts,
+                load_calculator(request.calculator, folder, threads=request.threads),
+                rng=np.random.default_rng(request.seed),
+                stop_rules=stop_rules,
+                record_rules=record_rules,
+                name=request.name,
+                turn=request.turn,
+                observe=None if census is None else census.observe,
+                offer=lambda tell: checkpoints.offer(
+                    lambda: {**tell(), "census": census_state(census)}
+                ),
+                state=state,
+            )
+    except Interrupted:
+        return {"unfinished": True, "chains": [], "n_candidates": 0}
+    checkpoints.path.unlink(missing_ok=True)
     result.frames.save(folder / CANDIDATES_FILE)
     if census is not None and request.audit_frames:
         census.drawn().save(folder / AUDIT_FILE)

@@ -47,6 +47,11 @@ class VerletList:
         """Smallest distance of the pairs that were given since the last update, A."""
         return float(np.sqrt(min(self._smallest_squares, default=np.inf)))
 
+    @property
+    def reference(self) -> Atoms:
+        """The structure that the list was made for."""
+        return self._atoms.copy()
+
     def update(self, atoms: Atoms) -> None:
         """Follow the atoms; the list is made anew only if a pair could be missing.
 

@@ -9,6 +9,8 @@ of time, node failure) stands; what the job had written by then is stored all th
 from __future__ import annotations
 
 import fnmatch
+import io
+import json
 from pathlib import PurePath
 from typing import Any
 
@@ -19,6 +21,7 @@ from aiida.parsers import Parser
 from aiida_alpot.calculations.base import STANDARD_ERROR
 from aiida_alpot.calculations.exit_codes import ERROR_CLASSES, SCHEDULER_STATUSES
 from aiida_alpot.errors import AlpotError, InputFileError, SettingError
+from aiida_alpot.jobs.checkpoints import CHECKPOINT_FILE
 from aiida_alpot.jobs.requests import RESULT_FILE
 from aiida_alpot.jobs.results import parse_result
 
@@ -39,8 +42,12 @@ class JobParser(Parser):
         """Store the result and the files; return what is wrong with them."""
         result = self.read_result()
         if isinstance(result, ExitCode):
+            self.store_checkpoint()
             return result
         self.out("result", orm.Dict(result))
+        if result.get("unfinished"):
+            self.store_checkpoint()
+            return self.exit_codes.ERROR_UNFINISHED
         if "error" in result:
             return self.exit_code_of_error(result["error"])
         return self.store_files() or self.judge(result)
@@ -82,6 +89,17 @@ class JobParser(Parser):
             except AlpotError as error:
                 return self.exit_codes.ERROR_UNREADABLE_OUTPUT.format(message=str(error))
         return None
+
+    def store_checkpoint(self) -> None:
+        """Store the checkpoint of a job that was not through, if it left one that is whole."""
+        if "checkpoint" not in self.node.process_class.spec().outputs:
+            return
+        try:
+            content = self.retrieved.base.repository.get_object_content(CHECKPOINT_FILE, mode="rb")
+            json.loads(content)
+        except (FileNotFoundError, ValueError, RecursionError):
+            return
+        self.out("checkpoint", orm.SinglefileData(io.BytesIO(content), filename=CHECKPOINT_FILE))
 
     def files_of_outputs(self) -> dict[str, tuple[str, Any, bool]]:
         """Return file, node type and whether it must be there, by the names of the outputs."""

@@ -9,8 +9,9 @@ chain ends with a :class:`Stop`: its sampler is through, or a condition held.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations, Origin
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Frame, Sampler
+from aiida_alpot.sampling.continuation import SCHEMA, chain_state, check_state, restore_chain
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
 from aiida_alpot.sampling.stopping import (
     ENDINGS,
@@ -98,6 +100,8 @@ def run_sampler(
     name: str = "sampler",
     turn: int = 0,
     observe: Callable[[Observation], None] | None = None,
+    offer: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> SampleResult:
     """Run every chain of ``sampler`` to its end or to a stop, and keep the frames worth a label.
 
@@ -120,6 +124,10 @@ def run_sampler(
         Go into the origin of each frame.
     observe : callable, optional
         Called with every frame that has been judged, recorded or not.
+    offer : callable, optional
+        Called after every frame of independent chains with what returns the state of the run.
+    state : mapping, optional
+        State from which the run goes on; the other arguments must be as before.
 
     Returns
     -------
@@ -144,12 +152,44 @@ def run_sampler(
         _Chain(one, stop_rules.conditions(calculator), Recorder(record_rules), observe)
         for one in names
     ]
+    moving = _restore(chains, state)
     if sampler.joint:
         _drive(sampler.frames(starts, calculator, rng), chains)
-    else:
-        for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
-            _drive(sampler.frames([start], calculator, generator), [chain])
+        return _collect(chains, name=name, turn=turn)
+    tell = None if offer is None else partial(offer, partial(_state_of, chains, sampler))
+    for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
+        if chain.stop is None:
+            going_on = {"moving": moving} if moving is not None else {}
+            _drive(sampler.frames([start], calculator, generator, **going_on), [chain], tell)
+            moving = None
     return _collect(chains, name=name, turn=turn)
+
+
+def _state_of(chains: Sequence[_Chain], sampler: Sampler) -> dict[str, Any]:
+    """Return the state of a run whose chains do not depend on one another."""
+    tell = getattr(sampler, "state", None)
+    return {
+        "schema": SCHEMA,
+        "chains": [chain_state(chain) for chain in chains],
+        "moving": None if tell is None else tell(),
+    }
+
+
+def _restore(chains: Sequence[_Chain], state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Give chains the state of an earlier run; return that of the motion of the next one."""
+    if state is None:
+        return None
+    check_state(state, [chain.name for chain in chains])
+    moving: dict[str, Any] | None = state["moving"]
+    for chain, told in zip(chains, state["chains"], strict=True):
+        # a chain whose motion is not known begins once more
+        if told["stop"] is not None or moving is not None:
+            restore_chain(chain, told)
+        if chain.stop is None:
+            break
+    running = next((one for one in state["chains"] if one["stop"] is None), None)
+    has_begun = running is not None and running["frames"] > 0
+    return moving if has_begun else None
 
 
 @dataclass
@@ -165,6 +205,7 @@ class _Chain:
     largest_grade: float = math.nan
     stop: Stop | None = None
     last: Observation | None = None
+    last_step: int = 0
     final: dict[str, float] = field(default_factory=dict)
 
     def take(self, frame: Frame, results: dict[str, Any]) -> None:
@@ -215,7 +256,7 @@ class _Chain:
         nothing = dict.fromkeys(("final_temperature", "final_volume", "final_energy"), math.nan)
         return ChainResult(
             chain=self.name,
-            steps=self.last.step if self.last else 0,
+            steps=self.last.step if self.last else self.last_step,
             frames=self.frames,
             graded=self.graded,
             kept=len(self.recorder.frames),
@@ -227,13 +268,17 @@ class _Chain:
         )
 
 
-def _drive(frames: Iterator[Frame], chains: Sequence[_Chain]) -> None:
+def _drive(
+    frames: Iterator[Frame], chains: Sequence[_Chain], tell: Callable[[], None] | None = None
+) -> None:
     """Hand each frame to its chain until the sampler or every chain has ended."""
     try:
         for frame in frames:
             chain = chains[frame.chain]
             if chain.stop is None:
                 chain.take(frame, frame.atoms.calc.results)
+                if tell is not None:
+                    tell()
             if all(one.stop is not None for one in chains):
                 break
     except (CalculatorError, GeometryError, ArithmeticError, np.linalg.LinAlgError) as error:

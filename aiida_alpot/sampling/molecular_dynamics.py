@@ -10,7 +10,7 @@ temperature may follow a ramp, linear in the steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -25,6 +25,7 @@ from ase.md.verlet import VelocityVerlet
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.settings import require, required_setting, setting
 
 # The keys of a campaign file carry their units.
@@ -106,6 +107,7 @@ class MolecularDynamics:
 
     def __init__(self, settings: MolecularDynamicsSettings) -> None:
         self.settings = settings
+        self._moving: tuple[Integrator, np.random.Generator, int] | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -127,14 +129,34 @@ class MolecularDynamics:
             require_volume(starts, "npt needs a cell with a volume. Use nvt")
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
     ) -> Iterator[Frame]:
-        """Yield the start and each time step of one chain after the other."""
+        """Yield the start and each time step of one chain after the other.
+
+        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it.
+        """
         for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng)
+            yield from self._run(chain, start, calculator, rng, moving)
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the state of the motion as JSON, from which it goes on to the same bits."""
+        if self._moving is None:
+            return None
+        integrator, rng, step = self._moving
+        return motion_state(integrator, rng, step)
 
     def _run(
-        self, chain: int, start: Atoms, calculator: Any, rng: np.random.Generator
+        self,
+        chain: int,
+        start: Atoms,
+        calculator: Any,
+        rng: np.random.Generator,
+        moving: Mapping[str, Any] | None,
     ) -> Iterator[Frame]:
         given = self.settings
         atoms = prepare_start(start, calculator)
@@ -145,9 +167,14 @@ class MolecularDynamics:
         integrator = self._make_integrator(atoms, rng)
         set_temperature = _temperature_setter(integrator)
         first, last = given.ramp
-        for step, through in enumerate(integrator.irun(given.steps)):
+        done = 0
+        if moving is not None:
+            done = restore_motion(integrator, rng, moving)
+        for step, through in enumerate(integrator.irun(given.steps - done), start=done):
             ending = Ending("finished", f"all {given.steps} steps done") if through else None
-            yield Frame(atoms, chain, step, ending)
+            self._moving = (integrator, rng, step)
+            if moving is None or step > done:  # the frame before is judged already
+                yield Frame(atoms, chain, step, ending)
             if first != last:
                 set_temperature(first + (last - first) * (step + 1) / given.steps)
 

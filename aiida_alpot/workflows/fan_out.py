@@ -19,6 +19,8 @@ from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.scratch import clean_folders
 
 MAX_ATTEMPTS = 2
+CONTINUED = "continued"
+"""Key of a job: how many of its attempts went on from the one before, which cost no attempt."""
 
 
 class FanOutWorkChain(CachingWorkChain):
@@ -72,7 +74,8 @@ class FanOutWorkChain(CachingWorkChain):
             if node.is_finished_ok:
                 continue
             left = self.left_over(entry["job"], node)
-            again = left is not None and entry["attempt"] < self.max_attempts()
+            continued = 0 if left is None else left.get(CONTINUED, 0)
+            again = left is not None and entry["attempt"] - continued < self.max_attempts()
             self.report(
                 f"{node.process_label}<{node.pk}> '{entry['name']}' ended with {describe_end(node)}"
                 + (", trying again" if again else "")

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The state of a run of a sampler as plain JSON, from which it goes on to the same bits.
+
+Numbers are written with all digits. What a chain remembers (its recorder, its stop conditions, its
+counts) and the frames that it kept are in it, and where its sampler tells one, the state of
+the motion; without that the chain that was running begins once more, with the same random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from aiida_alpot.errors import InputFileError
+from aiida_alpot.sampling.census import FrameCensus, _Count
+from aiida_alpot.sampling.recording import KeptFrame, Recorder
+from aiida_alpot.sampling.stopping import Stop, StopOnEnergyChange
+
+SCHEMA = 1
+
+
+def describe_atoms(atoms: Atoms) -> dict[str, Any]:
+    """Return numbers, positions, cell and periodicity as JSON."""
+    return {
+        "numbers": atoms.numbers.tolist(),
+        "positions": atoms.positions.tolist(),
+        "cell": atoms.cell.array.tolist(),
+        "pbc": atoms.pbc.tolist(),
+    }
+
+
+def atoms_from(described: Mapping[str, Any]) -> Atoms:
+    """Return the atoms that :func:`describe_atoms` described."""
+    return Atoms(
+        numbers=described["numbers"],
+        positions=np.array(described["positions"], dtype=float).reshape(-1, 3),
+        cell=np.array(described["cell"], dtype=float).reshape(3, 3),
+        pbc=described["pbc"],
+    )
+
+
+def chain_state(chain: Any) -> dict[str, Any]:
+    """Return what the driver knows of a chain."""
+    recorder: Recorder = chain.recorder
+    highest = [n for n, frame in enumerate(recorder.frames) if frame is recorder._highest]
+    starts = [one._start for one in chain.conditions if isinstance(one, StopOnEnergyChange)]
+    return {
+        "name": chain.name,
+        "frames": chain.frames,
+        "graded": chain.graded,
+        "largest_grade": chain.largest_grade,
+        "stop": None if chain.stop is None else list(chain.stop),
+        "final": dict(chain.final),
+        "last_step": chain.last.step if chain.last is not None else chain.last_step,
+        "first_energy": starts[0] if starts else None,
+        "recorder": {
+            "interval": recorder._interval,
+            "window_start": recorder._window_start,
+            "highest": highest[0] if highest else None,
+            "in_excursion": recorder._highest is not None,
+            "kept": [
+                {"step": one.step, "grade": one.grade, "atoms": describe_atoms(one.atoms)}
+                for one in recorder.frames
+            ],
+        },
+    }
+
+
+def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
+    """Give a new chain of the driver the state that another one had."""
+    chain.frames, chain.graded = int(state["frames"]), int(state["graded"])
+    chain.largest_grade = float(state["largest_grade"])
+    chain.stop = None if state["stop"] is None else Stop(*state["stop"])
+    chain.final = dict(state["final"])
+    chain.last_step = int(state["last_step"])
+    for condition in chain.conditions:
+        if isinstance(condition, StopOnEnergyChange):
+            condition._start = state["first_energy"]
+    told, recorder = state["recorder"], chain.recorder
+    recorder.frames = [
+        KeptFrame(atoms_from(one["atoms"]), int(one["step"]), float(one["grade"]))
+        for one in told["kept"]
+    ]
+    recorder._interval = int(told["interval"])
+    recorder._window_start = float(told["window_start"])
+    recorder._highest = None if told["highest"] is None else recorder.frames[told["highest"]]
+
+
+def census_state(census: FrameCensus | None) -> dict[str, Any] | None:
+    """Return what the census of the frames has counted and drawn."""
+    if census is None:
+        return None
+    return {
+        "counts": {name: vars(one) for name, one in census._counts.items()},
+        "drawn": [
+            [str(key), chain, step, grade, describe_atoms(atoms)]
+            for key, chain, step, grade, atoms in census._drawn
+        ],
+    }
+
+
+def restore_census(census: FrameCensus | None, state: Mapping[str, Any]) -> None:
+    """Give a new census what another one had, but for the chain that begins once more.
+
+    Its frames are met again, with the same keys, so that the same ones are drawn in the end.
+    """
+    told = state.get("census")
+    if census is None or told is None:
+        return
+    again = {
+        one["name"] for one in state["chains"] if one["stop"] is None and state["moving"] is None
+    }
+    census._counts = {
+        name: _Count(**one) for name, one in told["counts"].items() if name not in again
+    }
+    census._drawn = [
+        (int(key), chain, int(step), float(grade), atoms_from(atoms))
+        for key, chain, step, grade, atoms in told["drawn"]
+        if chain not in again
+    ]
+
+
+def check_state(state: Any, names: list[str]) -> None:
+    """Raise unless a state is one of a run with these chains.
+
+    Raises
+    ------
+    InputFileError
+        If it is not.
+    """
+    if not isinstance(state, Mapping) or state.get("schema") != SCHEMA:
+        raise InputFileError("The checkpoint is not one of a sampler. Run the job from its start.")
+    if [one.get("name") for one in state.get("chains", [])] != names:
+        raise InputFileError(
+            "The checkpoint is of a run with other starts. Run the job from its start."
+        )

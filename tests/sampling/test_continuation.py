@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""A run that was interrupted goes on to the same bits as one that was not."""
+
+import json
+
+import pytest
+
+from aiida_alpot.errors import InputFileError
+from aiida_alpot.grading.active_set import build_active_set
+from aiida_alpot.jobs.checkpoints import Checkpoints, Interrupted, read_checkpoint
+from aiida_alpot.mtp.mlip_files import write_potential
+
+KINDS = {
+    "langevin": {
+        "kind": "molecular_dynamics",
+        "temperature_K": [30, 90],
+        "steps": 30,
+        "timestep_fs": 0.02,
+    },
+    "bussi": {
+        "kind": "molecular_dynamics",
+        "temperature_K": 60,
+        "steps": 30,
+        "timestep_fs": 0.02,
+        "thermostat": "bussi",
+    },
+    "nve": {
+        "kind": "molecular_dynamics",
+        "temperature_K": 60,
+        "steps": 30,
+        "timestep_fs": 0.02,
+        "ensemble": "nve",
+    },
+    "npt": {
+        "kind": "molecular_dynamics",
+        "temperature_K": 60,
+        "steps": 30,
+        "timestep_fs": 0.02,
+        "ensemble": "npt",
+    },
+    "flexible": {
+        "kind": "molecular_dynamics",
+        "temperature_K": 60,
+        "steps": 30,
+        "timestep_fs": 0.02,
+        "ensemble": "npt",
+        "cell": "flexible",
+    },
+    "relaxation": {"kind": "relaxation", "steps": 12, "fmax": 1e-6},
+}
+
+
+@pytest.fixture(scope="module")
+def potential_folder(tmp_path_factory, potential, make_cells):
+    folder = tmp_path_factory.mktemp("potential")
+    write_potential(potential, folder / "potential.mtp")
+    training = make_cells(3, seed=1)
+    build_active_set(potential, training).save(folder / "active_set.npz")
+    starts = make_cells(2, seed=2)
+    starts.save(folder / "starts.npz")
+    return folder
+
+
+def request_of(folder, kind):
+    return {
+        "job": "sample",
+        "calculator": {
+            "potential": str(folder / "potential.mtp"),
+            "active_set": str(folder / "active_set.npz"),
+        },
+        "sampler": KINDS[kind],
+        "starts": "starts.npz",
+        "seed": 7,
+        "gamma_select": 1.01,
+        "gamma_break": None,
+        "record_every": 3,
+        "max_frames": 4,
+        "gamma_known": 5.0,
+        "audit_frames": 3,
+        "limits": {
+            "max_energy_change": None,
+            "max_temperature_K": None,
+            "collision_distance": 0.01,
+        },
+    }
+
+
+@pytest.fixture
+def job(run_job, tmp_path, potential_folder):
+    def run(name, kind, **keys):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        for file in ("potential.mtp", "active_set.npz", "starts.npz"):
+            (folder / file).write_bytes((potential_folder / file).read_bytes())
+        request = request_of(potential_folder, kind)
+        request["calculator"] = {"potential": "potential.mtp", "active_set": "active_set.npz"}
+        result = run_job(folder, **{**request, **keys})
+        return result, folder
+
+    return run
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_job_that_is_interrupted_again_and_again_ends_in_the_same_bits(job, kind, monkeypatch):
+    whole, folder = job("whole", kind)
+    stops = iter([7, 25, 4, 18])
+    offered = Checkpoints.offer
+
+    def count_down(self, state):
+        if not hasattr(self, "left"):
+            self.left = next(stops, 10**6)
+        self.left -= 1
+        self._asked = self.left <= 0
+        offered(self, state)
+
+    monkeypatch.setattr(Checkpoints, "offer", count_down)
+    keys, parts = {}, 0
+    while True:
+        part, there = job("part", kind, **keys)
+        if not part.get("unfinished"):
+            break
+        (there / "continue.json").write_bytes((there / "checkpoint.json").read_bytes())
+        keys = {"checkpoint": "continue.json"}
+        parts += 1
+    assert parts >= 2
+    for one, other in zip(part["chains"], whole["chains"], strict=True):
+        assert json.dumps(one) == json.dumps(other)
+    for file in ("candidates.npz", "audit.npz"):
+        assert (there / file).read_bytes() == (folder / file).read_bytes()
+
+
+def test_a_job_ends_before_its_wall_time_with_a_checkpoint(job):
+    result, folder = job("short", "nve", stop_after_seconds=0.0)
+    assert result["unfinished"]
+    assert read_checkpoint(folder / "checkpoint.json")["chains"][0]["frames"] == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', '{"schema": 1, "chains": []}'])
+def test_a_file_that_is_no_checkpoint_is_refused(job, tmp_path, content):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "continue.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputFileError, match="heckpoint"):
+        job("bad", "nve", checkpoint="continue.json")
+
+
+def test_a_checkpoint_is_written_when_it_is_due_and_at_a_signal(tmp_path):
+    import os
+    import signal
+
+    with Checkpoints(tmp_path, every=0.0) as checkpoints:
+        checkpoints.offer(lambda: {"number": 0.1 + 0.2})
+        assert read_checkpoint(checkpoints.path) == {"number": 0.1 + 0.2}
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            checkpoints.offer(lambda: {"number": 2})
+    assert read_checkpoint(checkpoints.path) == {"number": 2}
