@@ -103,7 +103,7 @@ class FitRequest(Request):
     zbl: dict[str, float | bool | dict[str, tuple[float, float]] | None] | None = None
     initial: str | None = None
     widen_interval: bool = False
-    weights: dict[str, float | None] = field(default_factory=dict)
+    weights: dict[str, int | float | None] = field(default_factory=dict)
     weighting: dict[str, Any] | None = None
     atomic_energies: dict[str, float] | str | None = None
     frozen: tuple[str, ...] = ()
