@@ -29,7 +29,6 @@ from aiida_alpot.workflows.settings import (
     require_committee,
 )
 
-
 MOST_CONTINUED = 100
 """How often a job goes on after its wall time; more means that it hardly gets on."""
 
