@@ -36,7 +36,7 @@ CHANGES = {
     "min_distance": (COPPER, "potential: {level: 8, cutoff: 5.0, min_distance: 1.8}"),
     "zbl": (COPPER, "potential: {level: 8, cutoff: 5.0, zbl: {pairs: {Cu-Cu: [1.0, 1.8]}}}"),
     "widen_interval": "fit: {widen_interval: true}",
-    "weights": "fit: {weights: {force: 0.1}, relative_force_eps: 0.5}",
+    "weights": "fit: {weights: {force: 0.1, size_power: 2}, relative_force_eps: 0.5}",
     "weighting": "fit: {weighting: {energy_limit: 2.0}}",
     "atomic_energies": "fit: {atomic_energies: isolated}",
     "frozen": "fit: {frozen: [radial, Cu]}",
@@ -133,7 +133,8 @@ def test_the_changed_values_are_those_that_were_written(request_of):
     assert request_of(CHANGES["frozen"])["frozen"] == ["radial", "Cu"]
     assert request_of(CHANGES["train_only"])["train_only"] == ["Cu-Cu"]
     assert request_of(CHANGES["method"])["method"] == "matrix-free"
-    assert request_of(CHANGES["weights"])["weights"]["relative_force_eps"] == 0.5
+    weights = request_of(CHANGES["weights"])["weights"]
+    assert (weights["force"], weights["size_power"], weights["relative_force_eps"]) == (0.1, 2, 0.5)
 
 
 def test_every_key_has_its_row_in_the_documentation():

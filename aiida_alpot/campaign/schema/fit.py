@@ -19,6 +19,14 @@ class WeightsSection(Section):
     energy: float = key(1.0, "Weight of energies.", "numbers from 0", ge=0)
     force: float = key(0.01, "Weight of forces in A^2.", "numbers from 0", ge=0)
     stress: float = key(0.001, "Weight of stresses times volume.", "numbers from 0", ge=0)
+    size_power: int = key(
+        1,
+        "Power of the number of atoms that the terms of energy and stress are divided by: with 2 "
+        "energies per atom count alike in small and large cells.",
+        "0, 1 or 2",
+        ge=0,
+        le=2,
+    )
 
 
 class WeightingSection(Section):
@@ -76,7 +84,7 @@ class CommitteeSection(Section):
 class FitSection(Section):
     """How potentials are fitted."""
 
-    weights: WeightsSection = key(WeightsSection(), "Weights of the loss.", "energy, force, stress")
+    weights: WeightsSection = key(WeightsSection(), "Weights of the loss.", "energy, force, stress, size_power")
     relative_force_eps: PositiveFloat | None = key(
         None,
         "Softening (eV^2/A^2) of forces weighted by their size; absolute forces if absent.",

@@ -80,6 +80,14 @@ def _is_core_word(word: str) -> bool:
     help="Weight forces by their size, softened by this.",
 )
 @click.option(
+    "--size-power",
+    type=click.IntRange(0, 2),
+    default=1,
+    show_default=True,
+    help="Power of the number of atoms that terms of energy and stress are divided by; with 2 "
+    "energies per atom count alike.",
+)
+@click.option(
     "--min-distance",
     type=float,
     metavar="A",
@@ -138,13 +146,14 @@ def command(context: click.Context, /, *, threads: int, **given: Any) -> None:
 
     level, cutoff = _form(given["level"], given["cutoff"], given["initial"], given["species"])
     weights = {name: given[f"{name}_weight"] for name in ("energy", "force", "stress")}
+    weights |= {name: given[name] for name in ("relative_force_eps", "size_power")}
     with JobFolder() as job:
         try:
             result = job.run(
                 "fit",
                 level=level,
                 cutoff=cutoff,
-                weights={**weights, "relative_force_eps": given["relative_force_eps"]},
+                weights=weights,
                 threads=threads,
                 zbl=_core(given["zbl"], given["zbl_pairs"]),
                 **training_keys(given),
