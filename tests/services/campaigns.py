@@ -7,6 +7,8 @@ of the first; so the first is forgotten as soon as its outcome is kept.
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -48,7 +50,7 @@ label: {{code: {code}, options: {options}}}
 INTERFERED = """\
 #!/bin/sh
 # alpot, with moments before and after a job at which a test interferes, once each
-here={folder}; verb=$1
+{exports}here={folder}; verb=$1
 interfere() {{
   mv "$here/$1_$verb" "$here/$1_$verb.$$" 2>/dev/null && . "$here/$1_$verb.$$"
 }}
@@ -84,7 +86,8 @@ class Interference:
         self.folder.mkdir()
         self.program = folder / "alpot_interfered"
         alpot = Path(sys.executable).with_name("alpot")
-        self.program.write_text(INTERFERED.format(folder=folder, alpot=alpot), encoding="utf-8")
+        text = INTERFERED.format(folder=folder, alpot=alpot, exports=export_blas())
+        self.program.write_text(text, encoding="utf-8")
         self.program.chmod(0o755)
 
     def before(self, verb: str, script: str) -> None:
@@ -123,6 +126,15 @@ class Interference:
         armed = self.folder / f"{name}.armed"
         armed.write_text(script, encoding="utf-8")
         armed.rename(self.folder / name)
+
+
+def export_blas() -> str:
+    """Return lines of a script that set what chooses the kernels of OpenBLAS here.
+
+    Sessions by ssh lack it, and with other kernels the last digits are others.
+    """
+    chosen = {name: it for name, it in os.environ.items() if name.startswith("OPENBLAS_")}
+    return "".join(f"export {name}={shlex.quote(it)}\n" for name, it in sorted(chosen.items()))
 
 
 def start_campaign(
