@@ -84,7 +84,9 @@ class CommitteeSection(Section):
 class FitSection(Section):
     """How potentials are fitted."""
 
-    weights: WeightsSection = key(WeightsSection(), "Weights of the loss.", "energy, force, stress, size_power")
+    weights: WeightsSection = key(
+        WeightsSection(), "Weights of the loss.", "energy, force, stress, size_power"
+    )
     relative_force_eps: PositiveFloat | None = key(
         None,
         "Softening (eV^2/A^2) of forces weighted by their size; absolute forces if absent.",
