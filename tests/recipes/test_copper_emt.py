@@ -48,11 +48,11 @@ def test_it_converges_within_its_turns_and_its_labels(finished):
     _, node = finished
     summary = node.outputs.summary.get_dict()
     assert summary["converged"]
-    assert summary["n_turns"] <= 8
+    assert summary["n_turns"] <= 6
     assert summary["labels_used"] <= 60
     last = node.outputs.turns.get_dict()["turns"][-1]
     assert all(chain["completed"] for chain in last["samples"])
-    assert last["held"] == 2
+    assert last["largest_grade"] <= 2
 
 
 def test_errors_on_a_trajectory_it_never_saw_are_small(figures):
