@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from keyword import iskeyword
 from typing import Any
@@ -113,6 +114,8 @@ class Application(click.Group):
         """Run the command line; see :class:`click.Command`. Errors end it with one line."""
         arguments = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in arguments[:1] or bool(os.environ.get("ALPOT_DEBUG"))
+        # whichever module imports AiiDA first, it makes its folder, which nobody needs to know
+        warnings.filterwarnings("ignore", "Creating AiiDA configuration folder", UserWarning)
         try:
             result = super().main(arguments, prog_name, complete_var, False, **extra)
         except (click.exceptions.Abort, KeyboardInterrupt):
