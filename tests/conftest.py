@@ -8,6 +8,7 @@ shared between tests.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -188,6 +189,13 @@ def emt_level():
 def copper_cells():
     """Four cells of 32 atoms without labels."""
     return Configurations.from_atoms(rattled_copper())
+
+
+@pytest.fixture(scope="session")
+def unlabelled_copper(copper_cells):
+    """Factory of the four cells, moved so that no other test of the session has labels of them."""
+    shifts = itertools.count(1)
+    return lambda: copper_cells.replace(positions=copper_cells.positions + 0.013 * next(shifts))
 
 
 @pytest.fixture(scope="session")

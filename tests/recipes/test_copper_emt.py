@@ -133,6 +133,12 @@ def test_the_export_gives_the_errors_of_the_last_fit(finished, aiida_profile, tm
         "provenance.json",
         "campaign.yaml",
         "README.txt",
+        "in.lammps",
+        "setup.lammps",
+        "dynamics.lammps",
+        "structure.data",
+        "mlip.ini",
+        "run_lammps.py",
     }
     assert (folder / "campaign.yaml").read_bytes() == RECIPE.read_bytes()
     words = ["evaluate", folder / "potential.mtp", folder / "test_hot.xyz"]

@@ -29,11 +29,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "provenance.md"
 
 
 @pytest.fixture(scope="module")
-def campaign(campaign_builder, copper_cells):  # noqa: F811 - a fixture
+def campaign(campaign_builder, copper_cells, unlabelled_copper):  # noqa: F811 - a fixture
     """A campaign of one turn from cells that no other test labels."""
     from aiida_alpot.cli.launch import EXTRA
 
-    start = copper_cells.replace(positions=copper_cells.positions + 0.123)
+    start = unlabelled_copper()
     frozen = copper_cells.select([0])
     frozen = frozen.replace(positions=frozen.positions + 0.07 * np.sin(frozen.positions))
     dynamics = {"kind": "molecular_dynamics", "temperature_K": [300, 900], "steps": 60}

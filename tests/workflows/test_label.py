@@ -13,9 +13,8 @@ from aiida_alpot.workflows.lookup import find_labels
 
 
 @pytest.fixture(scope="module")
-def far_cells(copper_cells):
-    """Cells that no other test labels."""
-    return copper_cells.replace(positions=copper_cells.positions + 0.123)
+def far_cells(unlabelled_copper):
+    return unlabelled_copper()
 
 
 @pytest.fixture(scope="module")

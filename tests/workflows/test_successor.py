@@ -24,9 +24,9 @@ def jobs_of(node, kind):
 
 
 @pytest.fixture(scope="module")
-def new_campaign(campaign_builder, copper_cells):
+def new_campaign(campaign_builder, unlabelled_copper):
     """Return the inputs of a campaign whose cells no other test labels."""
-    start = copper_cells.replace(positions=copper_cells.positions + 0.123)
+    start = unlabelled_copper()
     return lambda: campaign_builder(start=start)
 
 
