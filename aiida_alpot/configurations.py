@@ -235,6 +235,15 @@ class Configurations(ArrayFile):
         changes["offsets"] = np.concatenate([[0], np.cumsum(self.n_atoms[chosen])]).astype(np.int64)
         return dataclasses.replace(self, **changes)
 
+    def parts(self, atoms_per_part: int) -> Iterator[Configurations]:
+        """Yield runs of configurations of at most so many atoms, each of at least one."""
+        first = 0
+        for end in range(1, len(self) + 1):
+            is_last = end == len(self)
+            if is_last or self.offsets[end + 1] - self.offsets[first] > atoms_per_part:
+                yield self.select(range(first, end))
+                first = end
+
     def replace(self, **changes: Any) -> Configurations:
         """Return a copy with some arrays exchanged."""
         return dataclasses.replace(self, **changes)

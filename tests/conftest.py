@@ -51,21 +51,30 @@ def aiida_profile(aiida_config, aiida_profile_factory):
 
 
 @pytest.fixture(scope="session")
-def localhost(aiida_profile, tmp_path_factory):
-    """This machine as a computer of AiiDA, polled without waiting."""
+def localhost(make_computer, tmp_path_factory):
+    """This machine as a computer of AiiDA."""
+    return make_computer("localhost", tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture(scope="session")
+def make_computer(aiida_profile):
+    """Factory of computers that are this machine, polled without waiting."""
     from aiida.orm import Computer
 
-    computer = Computer(
-        label="localhost",
-        hostname="localhost",
-        workdir=str(tmp_path_factory.mktemp("scratch")),
-        transport_type="core.local",
-        scheduler_type="core.direct",
-    ).store()
-    computer.set_minimum_job_poll_interval(0.5)
-    computer.set_default_mpiprocs_per_machine(1)
-    computer.configure(safe_interval=0, use_login_shell=False)
-    return computer
+    def make(label, folder):
+        computer = Computer(
+            label=label,
+            hostname="localhost",
+            workdir=str(folder),
+            transport_type="core.local",
+            scheduler_type="core.direct",
+        ).store()
+        computer.set_minimum_job_poll_interval(0.5)
+        computer.set_default_mpiprocs_per_machine(1)
+        computer.configure(safe_interval=0, use_login_shell=False)
+        return computer
+
+    return make
 
 
 def installed_code(computer, label, executable, **options):

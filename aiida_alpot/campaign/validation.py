@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Sequence
 from functools import partial
 
 from aiida_alpot.campaign import calculators
 from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
 from aiida_alpot.campaign.messages import unknown_key, wrong_value
-from aiida_alpot.campaign.schema import CampaignFile, PropertyEntry
+from aiida_alpot.campaign.schema import CampaignFile, PropertyEntry, StationaryProperty
 
 TEST_FIGURES = {
     "energy_rmse_meV_per_atom": ("energy", "rmse_meV_per_atom"),
@@ -32,20 +33,33 @@ def check_validation(campaign: CampaignFile, source: str) -> None:
     CampaignFileError
         On the first one.
     """
-    from aiida_alpot.properties.registry import PROPERTIES, make_property_settings
+    from aiida_alpot.properties.registry import PROPERTIES
 
     for index, entry in enumerate(campaign.validation):
         place = ("validate", index)
-        if entry.kind not in PROPERTIES:
-            raise wrong_value(source, (*place, "kind"), entry.kind, ", ".join(PROPERTIES))
-        if entry.structure is not None and entry.structure not in campaign.start.structures:
-            known = ", ".join(campaign.start.structures)
-            raise wrong_value(source, (*place, "structure"), entry.structure, known)
-        settings = settings_of(entry)
-        check_settings_of_class(PROPERTIES[entry.kind][1], settings, source, place)
-        attempt(partial(make_property_settings, entry.kind, settings), source, place)
+        _check_property(campaign, entry, list(PROPERTIES), source, place)
         _check_reference(campaign, entry, source, place)
         _check_targets(entry, source, place)
+
+
+def _check_property(
+    campaign: CampaignFile,
+    entry: PropertyEntry | StationaryProperty,
+    usable: Sequence[str],
+    source: str,
+    place: tuple[str | int, ...],
+) -> None:
+    """Refuse a kind, a structure or settings that there are not."""
+    from aiida_alpot.properties.registry import PROPERTIES, make_property_settings
+
+    if entry.kind not in usable:
+        raise wrong_value(source, (*place, "kind"), entry.kind, ", ".join(usable))
+    if entry.structure is not None and entry.structure not in campaign.start.structures:
+        known = ", ".join(campaign.start.structures)
+        raise wrong_value(source, (*place, "structure"), entry.structure, known)
+    settings = settings_of(entry)
+    check_settings_of_class(PROPERTIES[entry.kind][1], settings, source, place)
+    attempt(partial(make_property_settings, entry.kind, settings), source, place)
 
 
 def _check_reference(
@@ -98,19 +112,12 @@ def check_converge(campaign: CampaignFile, source: str) -> None:
     CampaignFileError
         On the first one.
     """
-    from aiida_alpot.properties.registry import PROPERTIES, make_property_settings, needs_reference
+    from aiida_alpot.properties.registry import PROPERTIES, needs_reference
 
     usable = [kind for kind in PROPERTIES if not needs_reference(kind)]
     for index, entry in enumerate(campaign.converge.properties):
         place = ("converge", "properties", index)
-        if entry.kind not in usable:
-            raise wrong_value(source, (*place, "kind"), entry.kind, ", ".join(usable))
-        if entry.structure is not None and entry.structure not in campaign.start.structures:
-            known = ", ".join(campaign.start.structures)
-            raise wrong_value(source, (*place, "structure"), entry.structure, known)
-        settings = settings_of(entry)
-        check_settings_of_class(PROPERTIES[entry.kind][1], settings, source, place)
-        attempt(partial(make_property_settings, entry.kind, settings), source, place)
+        _check_property(campaign, entry, usable, source, place)
         for name in entry.tolerances:
             if name not in figures_of(entry.kind):
                 raise unknown_key(source, (*place, "tolerances", name), figures_of(entry.kind))

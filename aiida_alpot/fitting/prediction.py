@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
@@ -41,8 +39,7 @@ def predict(
         As :func:`aiida_alpot.mtp.evaluate.evaluate`.
     """
     parts = [
-        evaluate(potential, configurations.select(range(first, end)), threads=threads)
-        for first, end in _parts(configurations, atoms_per_part)
+        evaluate(potential, part, threads=threads) for part in configurations.parts(atoms_per_part)
     ]
     if not parts:
         return evaluate(potential, configurations)
@@ -65,13 +62,3 @@ def _arrays(evaluation: Evaluation) -> tuple[np.ndarray, ...]:
         evaluation.forces,
         evaluation.stress,
     )
-
-
-def _parts(configurations: Configurations, atoms_per_part: int) -> Iterator[tuple[int, int]]:
-    """Yield first and end of runs of configurations, each of at least one."""
-    first, offsets = 0, configurations.offsets
-    for end in range(1, len(configurations) + 1):
-        is_full = end < len(configurations) and offsets[end + 1] - offsets[first] > atoms_per_part
-        if is_full or end == len(configurations):
-            yield first, end
-            first = end

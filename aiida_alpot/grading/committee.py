@@ -67,10 +67,7 @@ class CommitteeGrader:
 
     def force_deviations(self, configurations: Configurations) -> Array:
         """Return (n_atoms,): the standard deviation of the force on each atom, eV/A."""
-        parts = [
-            self._deviations_of_part(configurations.select(range(first, end)))
-            for first, end in _parts(configurations)
-        ]
+        parts = [self._deviations_of_part(part) for part in configurations.parts(ATOMS_PER_PART)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _deviations_of_part(self, configurations: Configurations) -> Array:
@@ -124,14 +121,3 @@ def deviation_of_forces(forces: Iterable[Array]) -> Array:
         squares = squares + np.einsum("ij,ij->i", before, one - mean)
     deviations: Array = np.sqrt(np.maximum(squares, 0.0) / (count - 1))
     return deviations
-
-
-def _parts(configurations: Configurations) -> list[tuple[int, int]]:
-    """Return first and end of runs of configurations of bounded size, each of at least one."""
-    parts, first, offsets = [], 0, configurations.offsets
-    for end in range(1, len(configurations) + 1):
-        is_last = end == len(configurations)
-        if is_last or offsets[end + 1] - offsets[first] > ATOMS_PER_PART:
-            parts.append((first, end))
-            first = end
-    return parts

@@ -52,7 +52,7 @@ def read_outcar(lines: Iterable[str]) -> OutcarFacts:
         elif "General timing and accounting" in line:
             finished = True
         elif "Elapsed time (sec):" in line:
-            told = _float(line.split(":")[1].strip())
+            told = number_or_nan(line.split(":")[1].strip())
             seconds = told if math.isfinite(told) else None
         elif not stopped and _STOPS.search(line):
             stopped = " ".join(line.replace("-", " ").split())
@@ -69,13 +69,14 @@ def _continue_table(
     """
     words = line.split()
     if words and words[0].isdigit():
-        return [*table, _float(words[-1])], moments
+        return [*table, number_or_nan(words[-1])], moments
     if table and (not words or words[0].startswith("--") or words[0].startswith("tot")):
         return None, table
     return table, moments
 
 
-def _float(text: str) -> float:
+def number_or_nan(text: str) -> float:
+    """Return a number as VASP prints it; NaN for stars and what else is none."""
     try:
         return float(text)
     except ValueError:

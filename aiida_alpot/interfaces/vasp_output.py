@@ -13,7 +13,6 @@ it does after a converged run.
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -22,7 +21,7 @@ import numpy as np
 from ase.units import GPa
 
 from aiida_alpot.errors import InputFileError
-from aiida_alpot.interfaces.vasp_outcar import OutcarFacts
+from aiida_alpot.interfaces.vasp_outcar import OutcarFacts, number_or_nan
 
 KILOBAR = 0.1 * GPa
 """One kB in eV/A^3."""
@@ -170,11 +169,11 @@ def _energies(step: ElementTree.Element) -> tuple[float, float]:
     The last block of VASP 5 holds the entropy under the name of the extrapolated energy, so the
     difference of the two is taken from the last electronic step, as ASE does.
     """
-    free = _float(_text(step.find("energy/i[@name='e_fr_energy']")))
+    free = number_or_nan(_text(step.find("energy/i[@name='e_fr_energy']")))
     blocks = step.findall("scstep")
     electronic = blocks[-1] if blocks else step
     within = {
-        name: _float(_text(electronic.find(f"energy/i[@name='{name}']")))
+        name: number_or_nan(_text(electronic.find(f"energy/i[@name='{name}']")))
         for name in ("e_fr_energy", "e_0_energy")
     }
     return free, free + within["e_0_energy"] - within["e_fr_energy"]
@@ -201,13 +200,13 @@ def _mesh(root: ElementTree.Element) -> tuple[int, int, int] | None:
 
 def _parameter(root: ElementTree.Element, name: str, default: float) -> float:
     found = root.find(f"parameters//i[@name='{name}']")
-    return default if found is None else _float(_text(found))
+    return default if found is None else number_or_nan(_text(found))
 
 
 def _rows(block: ElementTree.Element | None) -> Array:
     if block is None:
         return np.zeros((0, 3))
-    rows = [[_float(word) for word in _text(row).split()] for row in block.findall("v")]
+    rows = [[number_or_nan(word) for word in _text(row).split()] for row in block.findall("v")]
     if any(len(row) != 3 for row in rows):
         return np.full((len(rows), 3), np.nan)  # columns that ran into each other
     return np.array(rows, dtype=float).reshape(-1, 3)
@@ -223,19 +222,12 @@ def _value(tag: ElementTree.Element) -> Any:
         return text.upper().startswith("T")
     if kind == "string":
         return text
-    numbers = [_float(word) for word in text.split()]
+    numbers = [number_or_nan(word) for word in text.split()]
     return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _text(element: ElementTree.Element | None) -> str:
     return "" if element is None or element.text is None else element.text.strip()
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 def find_failure(run: VaspRun, outcar: OutcarFacts) -> tuple[str, str] | None:

@@ -66,6 +66,8 @@ def label_runs(potential: Any) -> list[LabelRun]:
     """
     from aiida import orm
 
+    from aiida_alpot.workflows.accounting import cores_of_node
+
     by_process: dict[str, list[Any]] = {}
     for one in training_configurations(potential):
         by_process.setdefault(one.label_process or one.training_set, []).append(one)
@@ -80,28 +82,13 @@ def label_runs(potential: Any) -> list[LabelRun]:
                 kind=_kind_of(node),
                 computer=node.computer.label if node.computer is not None else "",
                 code=_code_of(node),
-                cores=cores_of_job(node),
+                cores=cores_of_node(node),
                 labels=tuple(one.identifier for one in labels),
                 n_looked_up=sum(one.label_status == "looked_up" for one in labels),
                 level_of_theory=levels[labels[0].training_set],
             )
         )
     return sorted(found, key=lambda run: run.pk)
-
-
-def cores_of_job(node: Any) -> int:
-    """Return the cores that a job asked for, of the jobs below a process their largest number."""
-    from aiida import orm
-
-    if isinstance(node, orm.WorkChainNode):
-        return max((cores_of_job(child) for child in node.called), default=1)
-    if not isinstance(node, orm.CalcJobNode):
-        return 1
-    given = node.get_option("resources") or {}
-    machines = int(given.get("num_machines") or 1)
-    per_machine = int(given.get("num_mpiprocs_per_machine") or 1)
-    processes = int(given.get("tot_num_mpiprocs") or machines * per_machine)
-    return processes * int(given.get("num_cores_per_mpiproc") or 1)
 
 
 def labels_of_potential(potential: Any) -> Configurations:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiida_alpot.errors import SettingError
-from aiida_alpot.reports.calculations import cores_of_job
 from aiida_alpot.reports.labels import OriginOfLabel, labels_of
 from aiida_alpot.reports.provenance import ledger_entries_by_key, training_sets
 
@@ -135,13 +134,15 @@ def _selected(node: Any, name: str) -> dict[str, Any] | None:
 def _labelled(entry: Mapping[str, Any], node: Any) -> dict[str, Any]:
     from aiida import orm
 
+    from aiida_alpot.workflows.accounting import cores_of_node
+
     uuid = str(entry.get("node") or "")
     return {
         "status": str(entry.get("status", "given")),
         "job": uuid,
         "attempt": entry.get("attempt"),
         "seconds": entry.get("seconds"),
-        "cores": cores_of_job(orm.load_node(uuid)) if uuid else 0,
+        "cores": cores_of_node(orm.load_node(uuid)) if uuid else 0,
         "level_of_theory": node.level_of_theory,
     }
 

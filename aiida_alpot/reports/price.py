@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_alpot.reports.calculations import cores_of_job
 from aiida_alpot.reports.report_data import ledger_entries, turn_records
 
 PAID = ("labelled", "failed")
@@ -87,11 +86,13 @@ def _price(core_seconds: float, gained: float | None) -> float | None:
 def _cores_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     from aiida import orm
 
+    from aiida_alpot.workflows.accounting import cores_of_node
+
     uuids = sorted({str(one["node"]) for one in entries if one.get("node")})
     if not uuids:
         return {}
     query = orm.QueryBuilder().append(orm.ProcessNode, filters={"uuid": {"in": uuids}})
-    return {node.uuid: cores_of_job(node) for node in query.all(flat=True)}
+    return {node.uuid: cores_of_node(node) for node in query.all(flat=True)}
 
 
 def _errors(record: Mapping[str, Any]) -> tuple[float | None, float | None]:

@@ -149,10 +149,12 @@ def cores_of_resources(resources: Mapping[str, Any] | None) -> int:
     return max(by_process, machines * int(given.get("num_cores_per_machine") or 0))
 
 
-def cores_of_node(node: orm.ProcessNode) -> int:
-    """Return the cores that a job asked for, of a process that is no job those of its largest."""
+def cores_of_node(node: orm.Node) -> int:
+    """Return the cores that a job asked for, of another process those of its largest, else one."""
     if isinstance(node, orm.CalcJobNode):
         return cores_of_resources(node.get_option("resources"))
+    if not isinstance(node, orm.ProcessNode):  # labels that were given from outside
+        return 1
     below = [one for one in node.called_descendants if isinstance(one, orm.CalcJobNode)]
     return max((cores_of_node(job) for job in below), default=1)
 

@@ -46,10 +46,7 @@ class MeasuringWorkChain(CachingWorkChain):
         seed = derive_seed(self.inputs.settings.get_dict()["seed"], turn, "audit")
         request = {"count": min(self._criterion().audit_labels, self._left()), "seed": seed}
         sets = {f"{POOL}{name}": node for name, node in self.ctx.samples.outputs.audits.items()}
-        if "selection" in self.ctx:
-            outputs = self.ctx.selection.outputs
-            taken = [name for name in ("selected", "held_out") if name in outputs]
-            sets |= {f"{TAKEN}{name}": outputs[name] for name in taken}
+        sets |= {f"{TAKEN}{name}": node for name, node in self._selected_sets().items()}
         metadata = {"call_link_label": "draw_audit"}
         self.ctx.drawn = draw_audit(orm.Dict(request), metadata=metadata, **sets)
 
@@ -59,7 +56,7 @@ class MeasuringWorkChain(CachingWorkChain):
 
     def label_audit(self) -> None:
         """Label the frames that were drawn."""
-        metadata = self._names("label_audit")
+        metadata = self._metadata("label_audit")
         builder = label_builder(self.inputs, self.ctx.drawn, self.inputs.turn, metadata)
         self.to_context(audit_labels=self.submit(builder))
 
@@ -84,7 +81,7 @@ class MeasuringWorkChain(CachingWorkChain):
         builder.potential = self.inputs.potential
         builder.configurations = self.outputs["audit"]
         builder.settings = orm.Dict({"threads": self._threads()})
-        builder.metadata = {**self._names("audit"), "options": self._options(builder.code)}
+        builder.metadata = {**self._metadata("audit"), "options": self._options(builder.code)}
         self.to_context(audit=self.submit(builder))
 
     def inspect_audit(self) -> None:
@@ -115,7 +112,7 @@ class MeasuringWorkChain(CachingWorkChain):
         builder.settings = orm.Dict(
             {"properties": properties, "seed": seed, "threads": self._threads()}
         )
-        builder.metadata = {**self._names("measure"), "options": self._options(builder.code)}
+        builder.metadata = {**self._metadata("measure"), "options": self._options(builder.code)}
         self.to_context(properties=self.submit(builder))
 
     def inspect_properties(self) -> None:
@@ -138,12 +135,15 @@ class MeasuringWorkChain(CachingWorkChain):
 
     def _left(self) -> int:
         """Return how many labels are left beside those that this turn has asked for."""
-        selected: list[ConfigurationsData] = []
-        if "selection" in self.ctx:
-            outputs = self.ctx.selection.outputs
-            selected = [outputs[name] for name in ("selected", "held_out") if name in outputs]
-        asked = sum(node.n_configurations for node in selected)
+        asked = sum(node.n_configurations for node in self._selected_sets().values())
         return int(self.inputs.labels_left.value) - asked
+
+    def _selected_sets(self) -> dict[str, ConfigurationsData]:
+        """Return what was selected for training and for tests, as far as anything was."""
+        if "selection" not in self.ctx:
+            return {}
+        outputs = self.ctx.selection.outputs
+        return {name: outputs[name] for name in ("selected", "held_out") if name in outputs}
 
     def _threads(self) -> int:
         return read_section(self.inputs.settings.get_dict(), ThreadSettings).sample
@@ -151,6 +151,6 @@ class MeasuringWorkChain(CachingWorkChain):
     def _options(self, code: orm.AbstractCode) -> dict[str, Any]:
         return job_options(self.inputs.get("options"), "sample", code)
 
-    def _names(self, stage: str) -> dict[str, str]:
+    def _metadata(self, stage: str) -> dict[str, Any]:
         label = f"turn {self.inputs.turn.value} / {stage.replace('_', ' ')}"
         return {"label": label, "call_link_label": stage}

@@ -277,10 +277,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
 
     def sets_to_label(self) -> list[ConfigurationsData]:
         """Return what is to be labelled in this turn; what is on its way was asked for before."""
-        sets = []
-        if "selection" in self.ctx:
-            outputs = self.ctx.selection.outputs
-            sets = [outputs[name] for name in ("selected", "held_out") if name in outputs]
+        sets = list(self._selected_sets().values())
         if self.has_audit():
             sets.append(self.ctx.drawn)
         return [node for node in sets if node.n_configurations]
@@ -300,12 +297,10 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             sets["selected"] = join_outstanding(late, metadata=metadata, **sets)
         builder = self._label_builder(sets["selected"], "label", outstanding=late)
         self.to_context(labels=self.submit(builder))
-        if "selection" not in self.ctx:
-            return
-        outputs = self.ctx.selection.outputs
-        if "held_out" in outputs and outputs.held_out.n_configurations:
-            held_out = self._label_builder(outputs.held_out, "label_held_out")
-            self.to_context(held_out=self.submit(held_out))
+        held_out = self._selected_sets().get("held_out")
+        if held_out is not None and held_out.n_configurations:
+            builder = self._label_builder(held_out, "label_held_out")
+            self.to_context(held_out=self.submit(builder))
 
     def inspect_labels(self) -> ExitCode | None:
         """Keep the labels that there are; go on if they are enough."""
@@ -395,10 +390,6 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
     ) -> Any:
         metadata, turn = self._metadata(name), self.inputs.turn
         return label_builder(self.inputs, configurations, turn, metadata, outstanding=outstanding)
-
-    def _metadata(self, stage: str) -> dict[str, Any]:
-        label = f"turn {self.inputs.turn.value} / {stage.replace('_', ' ')}"
-        return {"label": label, "call_link_label": stage}
 
 
 def select_request(

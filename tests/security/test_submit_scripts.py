@@ -70,20 +70,10 @@ def test_a_file_that_would_replace_one_of_the_job_is_refused(
 
 
 def test_a_computer_whose_folder_has_a_blank_and_a_quote_works(
-    tmp_path_factory, copper_cells, emt_level
+    make_computer, tmp_path_factory, copper_cells, emt_level
 ):
-
     work = tmp_path_factory.mktemp("a b $(touch hacked)")
-    computer = orm.Computer(
-        label="a b",
-        hostname="localhost",
-        workdir=str(work),
-        transport_type="core.local",
-        scheduler_type="core.direct",
-    ).store()
-    computer.set_minimum_job_poll_interval(0.5)
-    computer.set_default_mpiprocs_per_machine(1)
-    computer.configure(safe_interval=0, use_login_shell=False)
+    computer = make_computer("a b", work)
     executable = str(Path(sys.executable).with_name("alpot"))
     code = orm.InstalledCode(label="alpot", computer=computer, filepath_executable=executable)
     cell = copper_cells.select([0])

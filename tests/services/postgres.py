@@ -16,9 +16,9 @@ from .processes import (
     answers,
     end_process,
     free_port,
+    home_of_service,
     is_alive,
     new_password,
-    own,
     read_number,
     remember,
     run,
@@ -124,11 +124,7 @@ def _make_cluster(home: Path, password: str) -> None:
 
 
 def _home(folder: Path) -> Path:
-    home = folder / "postgres"
-    if not home.is_dir():
-        home.mkdir(mode=0o700)
-        own(home, USER)
-    return home
+    return home_of_service(folder / "postgres", USER)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

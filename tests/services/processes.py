@@ -93,6 +93,14 @@ def own(path: Path, user: str) -> None:
     os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
+def home_of_service(folder: Path, user: str) -> Path:
+    """Return the folder of a service that runs as ``user``, made where it is missing."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700)
+        own(folder, user)
+    return folder
+
+
 def write_private(path: Path, content: str, user: str | None = None) -> None:
     """Write a file that only its owner can read."""
     path.touch(mode=0o600)

@@ -17,9 +17,9 @@ from .processes import (
     answers,
     end_process,
     free_port,
+    home_of_service,
     is_alive,
     new_password,
-    own,
     read_number,
     remember,
     spawn,
@@ -124,11 +124,7 @@ def _environment(home: Path, settings: dict[str, Any]) -> dict[str, str]:
 
 
 def _home(folder: Path) -> Path:
-    home = folder / "rabbitmq"
-    if not home.is_dir():
-        home.mkdir(mode=0o700)
-        own(home, USER)
-    return home
+    return home_of_service(folder / "rabbitmq", USER)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

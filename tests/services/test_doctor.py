@@ -26,26 +26,7 @@ explore:
 label: {calculator: EMT}
 budget: {labels: 20}
 """
-POTCAR = """\
-  PAW_PBE Cu 01Jan2000
-   11.0000000000000
-
- parameters from PSCTR are:
-   VRHFIN =Cu: made for a test, holds no potential
-   LEXCH  = PE
-   EATOM  =   100.0000 eV,    7.3499 Ry
-
-   TITEL  = PAW_PBE Cu 01Jan2000
-   LULTRA =        F    use ultrasoft PP ?
-   ENMAX  =  100.000; ENMIN  =  100.000 eV
-   Description
-     l       E           TYP  RCUT    TYP  RCUT
-     0    -1.0000000      23  2.000
-   Error from kinetic energy argument (eV)
-   NDATA  =      100
-END of PSCTR-controll parameters
-End of Dataset
-"""
+POTCAR = (REPOSITORY / "tests/doubles/vasp/potcar.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -186,7 +167,9 @@ def test_potcar_files_that_are_missing_are_named_and_uploaded_as_the_remedy_says
     remedy = found["POTCAR family PBE.test"][2]
     assert remedy.startswith("aiida-vasp potcar uploadfamily --path FOLDER --name PBE.test")
     (tmp_path / "potcars" / "Cu").mkdir(parents=True)
-    (tmp_path / "potcars" / "Cu" / "POTCAR").write_text(POTCAR, encoding="utf-8")
+    (tmp_path / "potcars" / "Cu" / "POTCAR").write_text(
+        POTCAR.format(symbol="Cu"), encoding="utf-8"
+    )
     upload = ("aiida-vasp", "-p", "alpot", "potcar", "uploadfamily", "--path", tmp_path / "potcars")
     command(home, *upload, "--name", "PBE.test", "--description", "of a test")
     assert findings(command(home, *doctor))["POTCAR family PBE.test"][0]

@@ -14,26 +14,7 @@ from aiida_alpot.configurations import Configurations
 
 DOUBLE = Path(__file__).parents[2] / "doubles" / "vasp" / "vasp_double.py"
 FAMILY = "of-the-double"
-POTCAR = """\
-  PAW_PBE {symbol} 01Jan2000
-   11.0000000000000
-
- parameters from PSCTR are:
-   VRHFIN ={symbol}: made for a test double, holds no potential
-   LEXCH  = PE
-   EATOM  =   100.0000 eV,    7.3499 Ry
-
-   TITEL  = PAW_PBE {symbol} 01Jan2000
-   LULTRA =        F    use ultrasoft PP ?
-   ENMAX  =  100.000; ENMIN  =  100.000 eV
-   Description
-     l       E           TYP  RCUT    TYP  RCUT
-     0    -1.0000000      23  2.000
-   Error from kinetic energy argument (eV)
-   NDATA  =      100
-END of PSCTR-controll parameters
-End of Dataset
-"""
+POTCAR = (DOUBLE.parent / "potcar.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
