@@ -53,12 +53,27 @@ def test_a_committee_grades_what_is_sampled(committee, members, files, figures_o
     np.testing.assert_allclose(frames.grade, expected, rtol=1e-7)
 
 
+def test_a_committee_selects_what_it_disagrees_about_most(
+    committee, members, files, figures_of, alpot, tmp_path
+):
+    given = [committee / "cu.mtp", files / "test.xyz", "--training", files / "labelled.xyz"]
+    words = ["select", *given, *members, "-o", "chosen.xyz", "--threshold"]
+    deviations = grader_of(committee).grade(read_configurations(files / "test.xyz"))
+    largest = max(deviations.per_configuration)
+    figures = figures_of(*words, 0.99 * largest)
+    assert figures["n_selected"] == len(read_configurations(tmp_path / "chosen.xyz")) == 1
+    assert figures["largest_grade"] == pytest.approx(largest)
+    assert f"largest deviation of forces {largest:.4g} eV/A" in alpot(*words, largest / 2).output
+    assert figures_of(*words, 1.01 * largest)["n_selected"] == 0
+
+
 def test_what_does_not_go_together_is_refused(committee, members, files, alpot):
     given = [committee / "cu.mtp", files / "bare.xyz", *members]
     training = ["--training", files / "labelled.xyz"]
     for words, message in (
         (["sample", *given, "-o", "f.npz"], "needs --gamma-select"),
         (["sample", *given, "-o", "f.npz", "--gamma-select", 1, *training], "either --training or"),
+        (["select", *given, *training, "-o", "f.npz"], "needs --threshold"),
         (["grade", *given, *training], "Give one of --training, --active-set and --committee"),
     ):
         result = alpot(*words)
