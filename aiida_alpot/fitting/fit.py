@@ -14,7 +14,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -25,6 +25,7 @@ from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import LabelError, SettingError
 from aiida_alpot.fitting.core_labels import subtract_repulsion
+from aiida_alpot.fitting.journal import Journal
 from aiida_alpot.fitting.loss import LossWeights, Targets, make_targets
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.parts import part_step
@@ -167,6 +168,7 @@ def fit_targets(
     threads: int = 1,
     method: str | None = None,
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> FitResult:
     """Fit a potential to labels whose neighbour lists and weights are at hand.
 
@@ -179,6 +181,9 @@ def fit_targets(
         Of the configurations, see :func:`aiida_alpot.mtp.jacobian.make_environment`.
     targets : Targets
         Their weighted labels.
+    journal : Journal, optional
+        Knows what earlier processes have done of the fit and says when it ends; SIGTERM is left to
+        it then.
     """
     _require_positive(n_starts=n_starts, max_iterations=max_iterations, threads=threads)
     if not tolerance >= 0.0:
@@ -195,7 +200,9 @@ def fit_targets(
     recorder = _Recorder(progress)
     interrupted = False
 
-    with _interruptible(), spread(environment, targets, initial) as spread_out:
+    # whoever keeps a journal listens to the signals
+    signals = _interruptible() if journal is None else nullcontext()
+    with signals, spread(environment, targets, initial) as spread_out:
         try:
             for point in _candidates(
                 initial,
@@ -205,6 +212,7 @@ def fit_targets(
                 n_starts=n_starts,
                 method=method,
                 keep=recorder.begin,
+                journal=journal,
                 threads=threads,
             ):
                 recorder.begin(point)
@@ -216,6 +224,7 @@ def fit_targets(
                     max_iterations=max_iterations,
                     tolerance=tolerance,
                     report=recorder.record,
+                    journal=journal,
                     threads=threads,
                 )
                 recorder.finish()
@@ -238,6 +247,7 @@ def _candidates(
     n_starts: int,
     method: str,
     keep: Callable[[MomentTensorPotential], None],
+    journal: Journal | None,
     threads: int,
 ) -> Iterator[MomentTensorPotential]:
     """Yield the potentials to search from in the whole set: all, or the best in a part of it."""
@@ -268,6 +278,7 @@ def _candidates(
         step=step,
         method=method,
         keep=keep,
+        journal=journal,
         threads=threads,
     )
 

@@ -26,7 +26,7 @@ from aiida_alpot.fitting.curvature_sample import CurvatureSample, Preconditioner
 from aiida_alpot.fitting.linear import PositiveSystem
 from aiida_alpot.fitting.loss import Targets, penalty_residuals
 from aiida_alpot.fitting.loss_gradient import loss_and_gradient
-from aiida_alpot.fitting.nonlinear import Point, SearchState, descend
+from aiida_alpot.fitting.nonlinear import Place, PlaceKeeper, Point, SearchState, descend
 from aiida_alpot.fitting.normal_equations import normal_equations
 from aiida_alpot.mtp.jacobian import Environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
@@ -38,13 +38,14 @@ SMALL_RESIDUAL = 0.1
 
 
 def search_matrix_free(
-    potential: MomentTensorPotential,
+    start: Place,
     environment: Environment,
     targets: Targets,
     *,
     max_iterations: int,
     tolerance: float,
     report: Callable[[SearchState], None],
+    keeper: PlaceKeeper | None = None,
     threads: int = 1,
 ) -> bool:
     """Minimise the loss over all coefficients, step by step.
@@ -54,12 +55,13 @@ def search_matrix_free(
     the sample alone.
     """
     return descend(
-        potential,
-        _Examiner(potential, environment, targets, threads),
+        start,
+        _Examiner(start.trial, environment, targets, threads),
         negligible_loss=targets.negligible_loss,
         max_iterations=max_iterations,
         tolerance=tolerance,
         report=report,
+        keeper=keeper,
     )
 
 
@@ -76,7 +78,7 @@ class _Examiner:
         self._environment, self._targets, self._threads = environment, targets, threads
         self._sample = CurvatureSample(potential, environment, targets)
 
-    def __call__(self, trial: MomentTensorPotential) -> Point:
+    def __call__(self, trial: MomentTensorPotential, _: bool) -> Point:
         equations = normal_equations(
             trial, self._environment, self._targets, with_radial=False, threads=self._threads
         )
@@ -87,7 +89,9 @@ class _Examiner:
         loss, gradient = loss_and_gradient(
             solved, self._environment, self._targets, threads=self._threads
         )
-        return Point(solved, loss, lambda: self._model_at(solved, linear, -0.5 * gradient))
+        return Point(
+            solved, loss, lambda: self._model_at(solved, linear, -0.5 * gradient), trial=trial
+        )
 
     def _model_at(
         self, potential: MomentTensorPotential, linear: PositiveSystem, gradient: Array

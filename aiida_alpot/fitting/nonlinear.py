@@ -65,37 +65,85 @@ class RadialModel(Protocol):
 
 @dataclass(frozen=True)
 class Point:
-    """A trial with the best linear coefficients."""
+    """A trial with the best linear coefficients.
+
+    Parameters
+    ----------
+    potential, loss : MomentTensorPotential, float
+        With those coefficients.
+    model : callable
+        Makes the model of the loss around it, which costs as much as the rest.
+    trial, after_foretold : MomentTensorPotential, bool
+        What was examined: examined once more, they give the same point.
+    is_foretold : bool
+        Whether the model had predicted the linear coefficients well.
+    """
 
     potential: MomentTensorPotential
     loss: float
     model: Callable[[], RadialModel]
-    """Makes the model of the loss around it, which costs as much as the rest."""
+    trial: MomentTensorPotential
+    after_foretold: bool = False
+    is_foretold: bool = False
 
 
-Examine = Callable[[MomentTensorPotential], Point]
-"""Solves for the linear coefficients of a trial."""
+Examine = Callable[[MomentTensorPotential, bool], Point]
+"""Solves for the linear coefficients of a trial, after one that was foretold well or not."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a search stands, and all that it needs to go on from there to the same bits.
+
+    Parameters
+    ----------
+    trial, after_foretold : MomentTensorPotential, bool
+        Of the last accepted :class:`Point`.
+    damping : float
+        lambda.
+    n_quiet : int
+        Steps in a row that have lowered the loss by less than the tolerance.
+    losses : tuple of float
+        At the start and after every accepted step; empty before the start was examined.
+    """
+
+    trial: MomentTensorPotential
+    after_foretold: bool = False
+    damping: float = _FIRST_DAMPING
+    n_quiet: int = 0
+    losses: tuple[float, ...] = ()
+
+
+class PlaceKeeper(Protocol):
+    """Keeps the place of a search, from which another process can go on."""
+
+    def keep(self, place: Place) -> None:
+        """Remember an accepted point."""
+
+    def offer(self) -> None:
+        """Raise if the search is to end here; called after every trial."""
 
 
 def search_radial(
-    potential: MomentTensorPotential,
+    start: Place,
     environment: Environment,
     targets: Targets,
     *,
     max_iterations: int,
     tolerance: float,
     report: Callable[[SearchState], None],
+    keeper: PlaceKeeper | None = None,
     threads: int = 1,
 ) -> bool:
     """Minimise the loss over all coefficients, step by step.
 
     Parameters
     ----------
-    potential : MomentTensorPotential
+    start : Place
         Starting point; its linear coefficients minimise the loss, see :func:`solve_linear`.
     environment, targets
         Configurations and labels.
-    max_iterations, tolerance, report
+    max_iterations, tolerance, report, keeper
         See :func:`descend`.
     threads : int
         See :func:`normal_equations`.
@@ -106,30 +154,32 @@ def search_radial(
         Whether the search converged.
     """
     return descend(
-        potential,
+        start,
         _Examiner(environment, targets, threads),
         negligible_loss=targets.negligible_loss,
         max_iterations=max_iterations,
         tolerance=tolerance,
         report=report,
+        keeper=keeper,
     )
 
 
 def descend(
-    potential: MomentTensorPotential,
+    start: Place,
     examine: Examine,
     *,
     negligible_loss: float,
     max_iterations: int,
     tolerance: float,
     report: Callable[[SearchState], None],
+    keeper: PlaceKeeper | None = None,
 ) -> bool:
     """Take steps of Levenberg and Marquardt until they lower the loss no more.
 
     Parameters
     ----------
-    potential : MomentTensorPotential
-        Starting point.
+    start : Place
+        Starting point, or where an earlier search was left.
     examine : callable
         Gives the best linear coefficients of a trial, its loss and the model around it.
     negligible_loss : float
@@ -141,22 +191,28 @@ def descend(
         :data:`QUIET_STEPS` steps in a row, or no step lowers it.
     report : callable
         Is given the state at the start and after every accepted step, so that a search that is
-        interrupted leaves the best point so far.
+        interrupted leaves the best point so far. A search that goes on tells the losses of its
+        earlier steps first, each with the point at which it goes on.
+    keeper : PlaceKeeper, optional
+        Is given the place after every accepted step, and may end the search after every trial.
 
     Returns
     -------
     bool
         Whether the search converged.
     """
-    point = examine(potential)
-    state = SearchState(0, point.potential, point.loss, _FIRST_DAMPING)
-    report(state)
-    n_quiet = 0
+    point, n_quiet = examine(start.trial, start.after_foretold), start.n_quiet
+    losses = start.losses or (point.loss,)
+    for iteration, loss in enumerate(losses):
+        state = SearchState(iteration, point.potential, loss, start.damping)
+        report(state)
     while state.iteration < max_iterations:
-        following = _step(state, point.model(), examine)
+        _keep(keeper, Place(point.trial, point.after_foretold, state.damping, n_quiet, losses))
+        following = _step(state, point, examine, keeper)
         if following is None:
             return True
         last, (state, point) = state, following
+        losses = (*losses, state.loss)
         n_quiet = n_quiet + 1 if last.loss - state.loss <= tolerance * last.loss else 0
         report(state)
         if n_quiet == QUIET_STEPS or state.loss <= negligible_loss:
@@ -164,21 +220,32 @@ def descend(
     return False
 
 
+def _keep(keeper: PlaceKeeper | None, place: Place) -> None:
+    if keeper is not None:
+        keeper.keep(place)
+        keeper.offer()
+
+
 def _step(
-    state: SearchState, model: RadialModel, examine: Examine
+    state: SearchState, last: Point, examine: Examine, keeper: PlaceKeeper | None
 ) -> tuple[SearchState, Point] | None:
     """Return the first trial that lowers the loss, raising lambda; None if none does."""
+    model, is_foretold = last.model(), last.is_foretold
     damping, growth = state.damping, 2.0
     while damping < _LARGEST_DAMPING:
         step, predicted = model.solve(damping)
         if not predicted > 1e-15 * state.loss:
             return None
-        point = examine(state.potential.with_parameters(state.potential.parameters + step))
+        trial = state.potential.with_parameters(state.potential.parameters + step)
+        point = examine(trial, is_foretold)
         if point.loss < state.loss:
             gain = min((state.loss - point.loss) / predicted, 1.0)
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
             damping = max(damping, _SMALLEST_DAMPING)
             return SearchState(state.iteration + 1, point.potential, point.loss, damping), point
+        if keeper is not None:
+            keeper.offer()
+        is_foretold = point.is_foretold
         damping *= growth
         growth *= 2.0
     return None
@@ -189,10 +256,9 @@ class _Examiner:
 
     def __init__(self, environment: Environment, targets: Targets, threads: int) -> None:
         self._environment, self._targets, self._threads = environment, targets, threads
-        self._predicts_well = False
 
-    def __call__(self, trial: MomentTensorPotential) -> Point:
-        equations = self._sum(trial, with_radial=self._predicts_well)
+    def __call__(self, trial: MomentTensorPotential, after_foretold: bool) -> Point:
+        equations = self._sum(trial, with_radial=after_foretold)
         n_linear = trial.n_parameters - trial.n_radial_parameters
         linear = PositiveSystem(equations.matrix[-n_linear:, -n_linear:])
         parameters = trial.parameters
@@ -201,10 +267,16 @@ class _Examiner:
         loss, gradient = loss_and_gradient(
             solved, self._environment, self._targets, threads=self._threads
         )
-        was_whole = self._predicts_well
-        self._predicts_well = equations.loss < _WELL_PREDICTED * loss
-        known = equations if was_whole and self._predicts_well else None
-        return Point(solved, loss, lambda: self._model_at(solved, -0.5 * gradient, known))
+        is_foretold = bool(equations.loss < _WELL_PREDICTED * loss)
+        known = equations if after_foretold and is_foretold else None
+        return Point(
+            solved,
+            loss,
+            lambda: self._model_at(solved, -0.5 * gradient, known),
+            trial=trial,
+            after_foretold=after_foretold,
+            is_foretold=is_foretold,
+        )
 
     def _model_at(
         self, potential: MomentTensorPotential, gradient: Array, known: NormalEquations | None

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from aiida_alpot.fitting.journal import Journal
 from aiida_alpot.fitting.loss import Targets
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.parts import take_part
@@ -39,6 +40,7 @@ def choose_start(
     step: int,
     method: str,
     keep: Callable[[MomentTensorPotential], None],
+    journal: Journal | None = None,
     threads: int = 1,
 ) -> MomentTensorPotential:
     """Return the potential with the lowest loss on one of each ``step`` configurations.
@@ -57,6 +59,8 @@ def choose_start(
         Of :func:`~aiida_alpot.fitting.search.search`.
     keep : callable
         Is given the best potential so far after every step, for a search that is interrupted.
+    journal : Journal, optional
+        Of the searches.
     threads : int
         The result does not depend on it.
     """
@@ -78,6 +82,7 @@ def choose_start(
             max_iterations=MOST_STEPS,
             tolerance=TOLERANCE,
             report=report,
+            journal=journal,
             threads=threads,
         )
         assert best is not None

@@ -10,6 +10,7 @@ teach. The job ``fit`` is this on files.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from aiida_alpot.fitting.diagnosis import (
     warn_about_patterns,
 )
 from aiida_alpot.fitting.fit import FitResult, Progress, fit_targets
+from aiida_alpot.fitting.journal import Journal
 from aiida_alpot.fitting.label_diagnosis import (
     warn_about_huge_forces,
     warn_about_outliers,
@@ -50,9 +52,10 @@ from aiida_alpot.fitting.strata import frozen_parameters, select_parameters
 from aiida_alpot.fitting.training_data import TrainingData, prepare_training
 from aiida_alpot.fitting.training_settings import TrainingSettings
 from aiida_alpot.mtp.evaluate import Evaluation, evaluate
+from aiida_alpot.mtp.mlip_files import dump_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
-__all__ = ["Training", "TrainingSettings", "train_potential"]
+__all__ = ["Training", "TrainingSettings", "key_of_training", "train_potential"]
 
 Array = np.ndarray
 
@@ -94,6 +97,7 @@ def train_potential(
     initial: MomentTensorPotential,
     settings: TrainingSettings | None = None,
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> Training:
     """Train a potential, and a committee if one is asked for.
 
@@ -108,6 +112,8 @@ def train_potential(
         How.
     progress : callable, optional
         Is given a :class:`SearchState` after every step.
+    journal : Journal, optional
+        Of the training that :func:`key_of_training` tells; what it knows is not done again.
 
     Raises
     ------
@@ -125,9 +131,22 @@ def train_potential(
         references = atomic_references(
             data.configurations, settings.atomic_energies, cutoff=initial.cutoff
         )
-    trained = _Trainer(data, initial, references, settings, progress).train()
+    trained = _Trainer(
+        data, initial, references, settings, progress=progress, journal=journal
+    ).train()
     unmatched = warn_about_patterns(training, settings.weighting.by_name)
     return dataclasses.replace(trained, warnings=(*unmatched, *trained.warnings))
+
+
+def key_of_training(
+    training: Configurations, initial: MomentTensorPotential, settings: TrainingSettings
+) -> str:
+    """Return what tells a training from any other that may end in other bits, as hex digits."""
+    told = repr(dataclasses.replace(settings, threads=1))
+    digest = hashlib.sha256(training.to_bytes())
+    for part in (dump_potential(initial), told):
+        digest.update(part.encode("utf-8"))
+    return digest.hexdigest()
 
 
 class _Trainer:
@@ -139,7 +158,9 @@ class _Trainer:
         initial: MomentTensorPotential,
         references: Mapping[str, float] | None,
         settings: TrainingSettings,
+        *,
         progress: Progress | None,
+        journal: Journal | None,
     ) -> None:
         self.configurations = data.configurations
         self.environment = data.environment
@@ -148,6 +169,7 @@ class _Trainer:
         self.references = references
         self.settings = settings
         self.progress = progress
+        self.journal = journal
         self.shifted, self.start = data.configurations, initial
         if references is not None:
             self.shifted = subtract_references(data.configurations, references)
@@ -242,6 +264,7 @@ class _Trainer:
             threads=settings.threads,
             method=settings.method,
             progress=self.progress,
+            journal=self.journal,
         )
 
     def _predict(self, potential: MomentTensorPotential) -> Evaluation:

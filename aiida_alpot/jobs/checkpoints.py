@@ -79,15 +79,19 @@ class Checkpoints:
         ends = self.stop_after is not None and now - self._began >= self.stop_after
         if not (self._asked or ends or now - self._written >= self.every):
             return
+        self.write(state())
+        if self._asked or ends:
+            raise Interrupted
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Write the state now."""
         part = self.path.with_suffix(".part")
         with part.open("w", encoding="utf-8") as file:
-            json.dump(state(), file)
+            json.dump(state, file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
         self._written = time.monotonic()
-        if self._asked or ends:
-            raise Interrupted
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

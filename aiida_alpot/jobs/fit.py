@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiida_alpot.configurations import Configurations
-from aiida_alpot.errors import EmptyDataError, SettingError
+from aiida_alpot.errors import EmptyDataError, InputFileError, SettingError
 from aiida_alpot.fitting.fit import (
     DEFAULT_ITERATIONS,
     DEFAULT_TOLERANCE,
@@ -19,12 +20,14 @@ from aiida_alpot.fitting.fit import (
     start_potential,
     warm_start,
 )
+from aiida_alpot.fitting.journal import Journal
 from aiida_alpot.fitting.metrics import errors
 from aiida_alpot.fitting.nonlinear import SearchState
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.fitting.ranks import share_fits_if_launched
 from aiida_alpot.fitting.start import MARGIN, smallest_distance
-from aiida_alpot.fitting.training import train_potential
+from aiida_alpot.fitting.training import key_of_training, train_potential
+from aiida_alpot.jobs.checkpoints import Checkpoints, Interrupted, read_checkpoint
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in, parse_request
 from aiida_alpot.jobs.training import describe_training, training_settings, write_committee
@@ -92,6 +95,13 @@ class FitRequest(Request):
     active_set : dict or null
         ``mode`` and ``method`` of the active set to build, see
         :func:`aiida_alpot.grading.build_active_set`; none is built if null.
+    checkpoint : str or null
+        File of a checkpoint from which the job goes on.
+    checkpoint_seconds : float or null
+        Seconds between two checkpoints. The job writes none if null, and ends at a signal with the
+        best potential so far; else with a checkpoint.
+    stop_after_seconds : float or null
+        Seconds after which the job writes a checkpoint and ends, if it is to.
     """
 
     training: tuple[str, ...]
@@ -118,6 +128,9 @@ class FitRequest(Request):
     threads: int = 1
     method: str | None = None
     active_set: dict[str, str] | None = None
+    checkpoint: str | None = None
+    checkpoint_seconds: float | None = None
+    stop_after_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,10 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     """Write ``potential.mtp`` and ``active_set.npz``; return how the fit went and its errors.
 
     With a committee its members are written too. A fit that is interrupted writes the best
-    potential so far and says so. Started as several processes of MPI, one runs the job and the
-    others help it to fit.
+    potential so far and says so. With ``checkpoint_seconds`` it writes a checkpoint instead, and
+    says that it is unfinished; a job that is begun again in its folder goes on from there, and one
+    in another folder where ``checkpoint`` names the file. Started as several processes of MPI, one
+    runs the job and the others help it to fit.
 
     Raises
     ------
@@ -158,11 +173,16 @@ def run(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     SpeciesError, GeometryError, LabelError, LevelOfTheoryError
         If the training set is not usable.
     """
-    with share_fits_if_launched():
-        return _train_and_write(request, folder)
+    with _checkpoints(request, folder) as checkpoints, share_fits_if_launched():
+        try:
+            return _train_and_write(request, folder, checkpoints)
+        except Interrupted:
+            return {"unfinished": True}
 
 
-def _train_and_write(request: FitRequest, folder: Path) -> Mapping[str, Any]:
+def _train_and_write(
+    request: FitRequest, folder: Path, checkpoints: Checkpoints | None
+) -> Mapping[str, Any]:
     settings = training_settings(request)
     active_set = None
     if request.active_set is not None:
@@ -175,21 +195,66 @@ def _train_and_write(request: FitRequest, folder: Path) -> Mapping[str, Any]:
     }
     require_disjoint(training, tests)
     initial = _with_core(_initial_potential(request, training, folder), request, training)
+    journal = _open_journal(
+        request, folder, checkpoints, key=key_of_training(training, initial, settings)
+    )
     trained = train_potential(
         training,
         initial=initial,
         settings=settings,
         progress=_Printer(request.max_iterations),
+        journal=journal,
     )
+    _write_checkpoint(checkpoints, journal)
     potential, trained_on = trained.fit.potential, trained.trained_on
     write_potential(potential, folder / POTENTIAL_FILE)
     write_committee(trained, folder)
     if active_set is not None:
         _write_active_set(potential, trained_on, active_set, folder / ACTIVE_SET_FILE)
+    if checkpoints is not None:
+        checkpoints.path.unlink(missing_ok=True)
     return {
         **_describe(trained.fit, trained_on, tests, request.threads),
         **describe_training(trained, {"training": trained_on, **tests}, threads=request.threads),
     }
+
+
+def _checkpoints(request: FitRequest, folder: Path) -> AbstractContextManager[Checkpoints | None]:
+    """Return the checkpoints of the job, None where it writes none."""
+    if request.checkpoint_seconds is None:
+        return nullcontext()
+    return Checkpoints(
+        folder, every=request.checkpoint_seconds, stop_after=request.stop_after_seconds
+    )
+
+
+def _open_journal(
+    request: FitRequest, folder: Path, checkpoints: Checkpoints | None, *, key: str
+) -> Journal | None:
+    """Return the journal of the training, with what earlier jobs have written in it."""
+
+    def offer(journal: Journal) -> None:
+        if checkpoints is not None:
+            checkpoints.offer(journal.as_json)
+
+    state = None
+    if request.checkpoint is not None:
+        state = read_checkpoint(file_in(folder, request.checkpoint))
+    if checkpoints is not None and checkpoints.path.exists():
+        # its own, if the scheduler has begun the job again in its folder
+        with suppress(InputFileError):
+            own = read_checkpoint(checkpoints.path)
+            state = own if own.get("key") == key else state
+    if state is None and checkpoints is None:
+        return None
+    return Journal(key, offer=offer, state=state)
+
+
+def _write_checkpoint(checkpoints: Checkpoints | None, journal: Journal | None) -> None:
+    """Write that all searches are through: what follows them offers no more."""
+    if checkpoints is not None and journal is not None:
+        checkpoints.write(journal.as_json())
+        journal.offer()
 
 
 def _initial_potential(
