@@ -2,28 +2,32 @@
 """Many jobs side by side, at most so many in flight, each tried again when the machine failed it.
 
 AiiDA has no limit of jobs on a computer, and WorkChains that wait for more children than the
-daemon has slots wait for ever; so jobs are submitted in rounds of at most ``max_jobs``.
+daemon has slots wait for ever; so at most ``max_jobs`` are in flight. When one ends the next is
+submitted, however long the others take.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessBuilder, append_, while_
+from aiida.engine.processes.workchains.awaitable import Awaitable
 
 from aiida_alpot.calculations.exit_codes import SCHEDULER_STATUSES, STATUSES_OF_LOSS
-from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.scratch import clean_folders
+from aiida_alpot.workflows.sliding import SlidingWorkChain
 
 MAX_ATTEMPTS = 2
 CONTINUED = "continued"
 """Key of a job: how many of its attempts went on from the one before, which cost no attempt."""
+PLAN = "alpot_plan"
+"""Extra of the process: all jobs that it set out to run."""
 
 
-class FanOutWorkChain(CachingWorkChain):
+class FanOutWorkChain(SlidingWorkChain):
     """Base of the WorkChains that run a number of like jobs.
 
     A subclass plans its jobs under their names as plain JSON with :meth:`plan_jobs`, builds one
@@ -45,32 +49,110 @@ class FanOutWorkChain(CachingWorkChain):
         """Return the job that has to be tried again after this attempt, or None."""
 
     def plan_jobs(self, jobs: Mapping[str, Mapping[str, Any]], *, max_jobs: int) -> None:
-        """Remember the jobs to be run, in the order given."""
-        self.ctx.waiting = [
-            {"name": name, "job": dict(job), "attempt": 1} for name, job in jobs.items()
-        ]
+        """Remember the jobs to be run, in the order given.
+
+        The plan stands in an extra, for the context is written with every checkpoint.
+        """
+        plan = [{"name": name, "job": dict(job), "attempt": 1} for name, job in jobs.items()]
+        self.node.base.extras.set(PLAN, plan)
+        self.ctx.n_planned = len(plan)
+        self.ctx.n_taken = 0
+        self.ctx.retries = []
         self.ctx.max_jobs = max_jobs
-        self.ctx.attempts = []
+        self.ctx.n_submitted = 0
+        self.ctx.in_flight = []
         self.ctx.nodes = []
+        self.ctx.ended = []
+
+    def awaited(self) -> list[Any]:
+        """Return what stands for the jobs in flight: nodes where they have ended."""
+        return list(self.ctx.get("nodes", []))
 
     def has_jobs_waiting(self) -> bool:
-        """Return whether a job is still to be run."""
-        return len(self.ctx.waiting) > 0
+        """Return whether a job is still to be run, or at work."""
+        return self.n_waiting > 0 or len(self.ctx.in_flight) > 0
+
+    @property
+    def n_waiting(self) -> int:
+        """How many jobs are still to be submitted, as far as is known."""
+        return int(len(self.ctx.retries) + self.ctx.n_planned - self.ctx.n_taken)
+
+    def take_jobs(self, count: int) -> list[dict[str, Any]]:
+        """Return the next jobs to be submitted, at most so many; retries go first."""
+        chosen: list[dict[str, Any]] = self.ctx.retries[:count]
+        self.ctx.retries = self.ctx.retries[count:]
+        first, count = self.ctx.n_taken, count - len(chosen)
+        if count > 0 and first < self.ctx.n_planned:
+            fresh = self.node.base.extras.get(PLAN)[first : first + count]
+            self.ctx.n_taken = first + len(fresh)
+            chosen = chosen + fresh
+        return chosen
+
+    def forget_jobs(self) -> None:
+        """Submit no more of the jobs that are waiting."""
+        self.ctx.retries = []
+        self.ctx.n_taken = self.ctx.n_planned
 
     def run_jobs(self) -> None:
-        """Submit the next jobs, at most as many as may be in flight."""
-        batch = self.ctx.waiting[: self.ctx.max_jobs]
-        self.ctx.waiting = self.ctx.waiting[self.ctx.max_jobs :]
-        self.ctx.n_inspected = len(self.ctx.attempts)
-        self.ctx.attempts = self.ctx.attempts + batch
-        for entry in batch:
-            builder = self.build_job(entry["name"], entry["job"], entry["attempt"])
-            self.to_context(nodes=append_(self.submit(builder)))
+        """Submit the next jobs, as many as may be in flight, and wait for some to end."""
+        self.submit_jobs(self.take_jobs(self.ctx.max_jobs - len(self.ctx.in_flight)))
+        self.wait_for_jobs()
+
+    def submit_jobs(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Submit jobs, unless a worker that was killed did so after its last checkpoint."""
+        entries = list(entries)
+        builders = [self.build_job(one["name"], one["job"], one["attempt"]) for one in entries]
+        known = self.find_submitted([one.metadata.call_link_label for one in builders])
+        for entry, builder in zip(entries, builders, strict=True):
+            pk = known.get(builder.metadata.call_link_label)
+            node = self.submit(builder) if pk is None else orm.load_node(pk)
+            self.mark(entry, node)
+            self.add_in_flight(entry, node.pk)
+
+    def find_submitted(self, links: Sequence[str]) -> dict[str, int]:
+        """Return the PKs of those children, by the name of the call, that got to a worker."""
+        if not links:
+            return {}
+        query = orm.QueryBuilder()
+        query.append(orm.WorkChainNode, filters={"id": self.node.pk}, tag="fan")
+        query.append(
+            orm.ProcessNode,
+            with_incoming="fan",
+            edge_filters={"label": {"in": list(links)}},
+            filters={"attributes.process_state": {"in": ["waiting", "running", "finished"]}},
+            edge_project=["label"],
+            project=["id"],
+            tag="job",
+        )
+        query.order_by({"job": {"id": "asc"}})
+        return {label: pk for pk, label in query.all()}
+
+    def mark(self, entry: Mapping[str, Any], node: orm.ProcessNode) -> None:
+        """Write on a job that was just submitted what others have to know of it."""
+
+    def add_in_flight(self, entry: dict[str, Any], pk: int) -> None:
+        """Wait for a job from now on."""
+        entry = {**entry, "pk": pk, "number": self.ctx.n_submitted}
+        self.ctx.in_flight = [*self.ctx.in_flight, entry]
+        self.ctx.n_submitted += 1
+
+    def wait_for_jobs(self) -> None:
+        """Wait until some of the jobs in flight have ended."""
+        self.ctx.nodes = []
+        for entry in self.ctx.in_flight:
+            self.to_context(nodes=append_(orm.load_node(entry["pk"])))
+
+    def take_ended(self) -> list[tuple[dict[str, Any], orm.CalcJobNode]]:
+        """Return the jobs that ended, or that are waited for no more, and let go of them."""
+        pairs = list(zip(self.ctx.in_flight, self.ctx.nodes, strict=True))
+        self.ctx.in_flight = [entry for entry, node in pairs if isinstance(node, Awaitable)]
+        self.ctx.nodes = []
+        return [(entry, node) for entry, node in pairs if not isinstance(node, Awaitable)]
 
     def inspect_jobs(self) -> None:
         """Put the jobs that their machine failed back into the queue, once."""
-        retries = []
-        for entry, node in self.new_attempts():
+        ended = self.take_ended()
+        for entry, node in ended:
             if node.is_finished_ok:
                 continue
             left = self.left_over(entry["job"], node)
@@ -81,20 +163,15 @@ class FanOutWorkChain(CachingWorkChain):
                 + (", trying again" if again else "")
             )
             if again:
-                retries.append(
-                    {"name": entry["name"], "job": left, "attempt": entry["attempt"] + 1}
-                )
-        self.ctx.waiting = retries + self.ctx.waiting
-        clean_folders(self, [node for _, node in self.new_attempts()])
-
-    def new_attempts(self) -> list[tuple[dict[str, Any], orm.CalcJobNode]]:
-        """Return the attempts of the last round with their nodes."""
-        first = self.ctx.n_inspected
-        return list(zip(self.ctx.attempts[first:], self.ctx.nodes[first:], strict=True))
+                retry = {"name": entry["name"], "job": left, "attempt": entry["attempt"] + 1}
+                self.ctx.retries = [*self.ctx.retries, retry]
+        self.ctx.ended = self.ctx.ended + [entry for entry, _ in ended]
+        clean_folders(self, [node for _, node in ended])
 
     def all_attempts(self) -> list[tuple[dict[str, Any], orm.CalcJobNode]]:
-        """Return every attempt with its node, in the order of submission."""
-        return list(zip(self.ctx.attempts, self.ctx.nodes, strict=True))
+        """Return the attempts that ended with their nodes, in the order of submission."""
+        ended = sorted(self.ctx.ended, key=lambda entry: entry["number"])
+        return [(entry, orm.load_node(entry["pk"])) for entry in ended]
 
     def max_attempts(self) -> int:
         """Return how often a job is tried at most."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, append_
+from aiida.engine import ExitCode, ProcessSpec
 
 from aiida_alpot.campaign.calculators import check_calculator
 from aiida_alpot.configurations import Configurations
@@ -26,8 +26,9 @@ from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.workflows.accounting import cores_of_node
 from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.adoption import find_jobs_at_work, leave_alone, mark_job
-from aiida_alpot.workflows.label.collect import FOUND, LABELS, RESULT, collect_labels
+from aiida_alpot.workflows.label.collect import collect_labels
 from aiida_alpot.workflows.label.deadline import OUTSTANDING, ClosingWorkChain
+from aiida_alpot.workflows.label.gather import MOST_JOBS, gather, gather_again, gather_found
 from aiida_alpot.workflows.label.quarantine import QUARANTINED
 from aiida_alpot.workflows.label.recipes import (
     RECIPES,
@@ -37,6 +38,7 @@ from aiida_alpot.workflows.label.recipes import (
     next_recipe,
 )
 from aiida_alpot.workflows.label.sizes import check_sizes, options_for, plan_batches
+from aiida_alpot.workflows.label.sources import LABELS, RESULT, numbered
 from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
@@ -188,15 +190,17 @@ class LabelWorkChain(ClosingWorkChain):
             given=self.inputs.configurations,
             elsewhere=label.look_up,
         )
-        self.ctx.found = list(dict.fromkeys(found.values()))
+        self.ctx.found = gather_found(found)
+        self.ctx.gathered = {}
+        self.ctx.n_gathered = 0
         first_of = {one: index for index, one in reversed(list(enumerate(hashes)))}
         missing = sorted(index for one, index in first_of.items() if one not in found)
         if found:
             self.report(f"found {len(hashes) - len(missing)} of {len(hashes)} labels")
-        self.ctx.adopted = []
+        adopted: list[dict[str, Any]] = []
         if label.look_up:
-            self.ctx.adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
-        for entry in self.ctx.adopted:
+            adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
+        for entry in adopted:
             taken = set(entry["job"]["indices"])
             missing = [index for index in missing if index not in taken]
             self.report(f"job {entry['pk']} labels {len(taken)} of them already, waiting for it")
@@ -208,44 +212,40 @@ class LabelWorkChain(ClosingWorkChain):
             for number, batch in enumerate(batches)
         }
         self.plan_jobs(jobs, max_jobs=label.max_jobs)
-
-    def has_jobs_waiting(self) -> bool:
-        """Return whether a job is still to be run, or one of somebody else to be waited for."""
-        return super().has_jobs_waiting() or len(self.ctx.adopted) > 0
+        for entry in adopted:
+            self.add_in_flight({**entry, "is_adopted": True}, entry["pk"])
 
     def run_jobs(self) -> None:
         """Submit the next jobs, as many as may be in flight here and on the computer."""
-        wanted = self.ctx.waiting[: self.ctx.max_jobs]
+        # the jobs of others hold up none of ours
+        n_own = sum(not entry.get("is_adopted") for entry in self.ctx.in_flight)
+        n_wanted = min(self.n_waiting, self.ctx.max_jobs - n_own)
         most = self.label_settings().max_submitted
-        room, other = room_for(len(wanted), self.inputs.code.computer, most)
-        self.ctx.n_inspected = len(self.ctx.attempts)
-        if other is not None:
+        room, other = room_for(n_wanted, self.inputs.code.computer, most)
+        self.submit_jobs(self.take_jobs(room))
+        self.wait_for_jobs()
+        self.ctx.waited_for = None
+        if n_wanted and other is not None:
             self.report(f"{most} label jobs on the computer already, waiting for PK {other}")
-            self.to_context(waited_for=orm.load_node(other))
-            return
+            if other not in {entry["pk"] for entry in self.ctx.in_flight}:
+                self.to_context(waited_for=orm.load_node(other))
+
+    def awaited(self) -> list[Any]:
+        """Return what stands for the jobs in flight, and for that of somebody else."""
+        other = self.ctx.get("waited_for")
+        return [*super().awaited(), *([] if other is None else [other])]
+
+    def mark(self, entry: Job, node: orm.ProcessNode) -> None:
+        """Write on a job what it labels, for those who ask for the same."""
         hashes = self.hashes()
-        batch = wanted[:room]
-        self.ctx.waiting = self.ctx.waiting[room:]
-        self.ctx.attempts = self.ctx.attempts + batch
-        for entry in batch:
-            node = self.submit(self.build_job(entry["name"], entry["job"], entry["attempt"]))
-            marks = [hashes[index] for index in entry["job"]["indices"]]
-            mark_job(node, self.label_settings().level_of_theory, marks, entry)
-            self.to_context(nodes=append_(node))
-        if not self.ctx.waiting:  # the jobs of others hold up none of ours
-            self.ctx.attempts = self.ctx.attempts + self.ctx.adopted
-            for entry in self.ctx.adopted:
-                self.to_context(nodes=append_(orm.load_node(entry["pk"])))
-            self.ctx.adopted = []
+        marks = [hashes[index] for index in entry["job"]["indices"]]
+        mark_job(node, self.label_settings().level_of_theory, marks, entry)
 
     def inspect_jobs(self) -> None:
         """Read what the last jobs gave; plan the next attempt at what has no label."""
         retries = []
-        if self.is_closed:  # what was not waited for yet is at work too
-            self.ctx.attempts = self.ctx.attempts + self.ctx.adopted
-            self.ctx.nodes += [orm.load_node(entry["pk"]) for entry in self.ctx.adopted]
-            self.ctx.adopted = []
-        for entry, node in self.new_attempts():
+        ended = self.take_ended()
+        for entry, node in ended:
             entry["late"] = not node.is_terminated
             if entry["late"]:
                 leave_alone(node)
@@ -263,8 +263,13 @@ class LabelWorkChain(ClosingWorkChain):
                 + (f"; trying again: {told}" if again else "")
             )
             retries += again
-        self.ctx.waiting = [] if self.is_closed else retries + self.ctx.waiting
-        clean_folders(self, [node for _, node in self.new_attempts()])
+        self.ctx.retries = [*retries, *self.ctx.retries]
+        if self.is_closed:
+            self.forget_jobs()
+        self.ctx.ended = self.ctx.ended + [entry for entry, _ in ended]
+        clean_folders(self, [node for _, node in ended])
+        while len(self.ctx.ended) >= MOST_JOBS:
+            self.gather_ended()
 
     def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
         """Return the next attempts at configurations that have no label, by their causes."""
@@ -300,15 +305,10 @@ class LabelWorkChain(ClosingWorkChain):
 
     def collect(self) -> None:
         """Bring all labels together and write the ledger."""
-        sources: dict[str, orm.Data] = {}
-        for number, uuid in enumerate(self.ctx.found):
-            sources[f"{FOUND}{number:03d}"] = orm.load_node(uuid)
-        attempts = []
-        for number, (entry, node) in enumerate(self.all_attempts()):
-            attempts.append(_told(entry, node))
-            for link, output in ((LABELS, "labelled"), (RESULT, "result")):
-                if output in entry.get("outputs", {}):
-                    sources[f"{link}{number:03d}"] = orm.load_node(entry["outputs"][output])
+        links = gather_again(LABELS, self.ctx.gathered)
+        sources = {link: orm.load_node(uuid) for link, uuid in {**self.ctx.found, **links}.items()}
+        attempts, outputs = self.tell_of(self.ctx.ended)
+        sources |= outputs
         late = self.inputs[OUTSTANDING].get_configurations() if OUTSTANDING in self.inputs else None
         record = {
             "turn": self.inputs.turn.value if "turn" in self.inputs else -1,
@@ -331,6 +331,25 @@ class LabelWorkChain(ClosingWorkChain):
         for name in (QUARANTINED, OUTSTANDING):
             if name in collected:
                 self.out(name, collected[name])
+
+    def gather_ended(self) -> None:
+        """Gather the labels of some jobs, which need no place in the context any more."""
+        attempts, sources = self.tell_of(self.ctx.ended[:MOST_JOBS])
+        nodes = gather(LABELS, self.ctx.n_gathered, {"attempts": attempts}, sources)
+        self.ctx.gathered = {**self.ctx.gathered, **nodes}
+        self.ctx.n_gathered += 1
+        self.ctx.ended = self.ctx.ended[MOST_JOBS:]
+
+    def tell_of(self, entries: list[Job]) -> tuple[list[dict[str, Any]], dict[str, orm.Data]]:
+        """Return what is to be told of attempts that ended, and their outputs by their links."""
+        attempts, sources = [], {}
+        for entry in entries:
+            attempts.append(_told(entry, orm.load_node(entry["pk"])))
+            for link, output in ((LABELS, "labelled"), (RESULT, "result")):
+                if output in entry.get("outputs", {}):
+                    node = orm.load_node(entry["outputs"][output])
+                    sources[numbered(link, entry["number"])] = node
+        return attempts, sources
 
     def judge(self) -> ExitCode | None:
         """Return an exit code where too few configurations were labelled."""
@@ -362,10 +381,12 @@ class LabelWorkChain(ClosingWorkChain):
 
     def has_result(self) -> bool:
         """Return whether a label is there."""
+        if self.ctx.found or any("labelled" in one.get("outputs", {}) for one in self.ctx.ended):
+            return True
+        if any(link.startswith(LABELS) for link in self.ctx.gathered):
+            return True
         nodes = [node for node in self.ctx.nodes if isinstance(node, orm.ProcessNode)]
-        return bool(self.ctx.found) or any(
-            node.is_finished_ok or "labelled" in node.outputs for node in nodes
-        )
+        return any(node.is_finished_ok or "labelled" in node.outputs for node in nodes)
 
     # --- what the steps and the subclasses use
 
@@ -418,6 +439,7 @@ class LabelWorkChain(ClosingWorkChain):
 def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:
     return {
         "name": entry["name"],
+        "number": entry["number"],
         "attempt": entry["attempt"],
         "indices": entry["job"]["indices"],
         "recipe": entry["job"]["recipe"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -19,19 +19,16 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import LevelOfTheoryError
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
 from aiida_alpot.workflows.label.quarantine import QUARANTINED, is_own_fault
+from aiida_alpot.workflows.label.sources import (
+    FOUND,
+    LabelSource,
+    attempts_in,
+    index_sources,
+    verdicts_in,
+)
 
-FOUND, LABELS, RESULT = "found_", "labels_", "result_"
 STILL_AT_WORK = "its job was still at work when the turn closed at its deadline"
 NOT_SUBMITTED = "the turn closed at its deadline before a job was submitted"
-
-
-class LabelSource(NamedTuple):
-    """A set that holds the label wanted, the place of it there, and where the set came from."""
-
-    configurations: Configurations
-    place: int
-    link: str
-    node: str
 
 
 @calcfunction
@@ -49,21 +46,25 @@ def collect_labels(
         What was to be labelled; names, origins, weights and masks are kept.
     record : Dict
         ``{"turn", "level_of_theory", "attempts"}``, attempts a list of ``{"name", "node",
-        "attempt", "indices", "end", "exit_code", "recipe", "causes", "cores"}``; ``works``, atoms x
-        k-points of each configuration; where a turn closes at a
-        deadline also ``closed``, and ``late_from``, the turns that asked for outstanding labels.
+        "number", "attempt", "indices", "end", "exit_code", "recipe", "causes", "cores"}``, numbered
+        in the order of submission; ``works``, atoms x k-points of each configuration; where a turn
+        closes at a deadline also ``closed``, and ``late_from``, the turns that asked for
+        outstanding labels.
     **sources : ConfigurationsData or Dict
-        ``found_000`` ...: nodes that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
-        of the attempts, by their place in the record.
+        ``found_NUMBER``: sets that were looked up. ``labels_NUMBER``, ``result_NUMBER``: outputs
+        of the attempts, by their number. Either may be a set that
+        :func:`.gather.gather_labels` made of others, told of in ``told_found_NUMBER`` or
+        ``told_labels_NUMBER``.
     """
     content = record.get_dict()
+    content["attempts"] = attempts_in(content, sources)
     configurations = requested.get_configurations()
     hashes = configurations.hashes()
-    origins = _index_sources(sources)
+    origins = index_sources(sources)
     labelled = fill_labels(
         configurations, [origins.get(one) for one in hashes], content["level_of_theory"]
     )
-    verdicts = _verdicts(content["attempts"], sources, hashes)
+    verdicts = _verdicts(content["attempts"], verdicts_in(sources), hashes)
     entries = [
         _ledger_entry(
             str(configurations.identifier[index]),
@@ -146,41 +147,15 @@ def fill_labels(
     return filled.select(np.array([source is not None for source in sources], dtype=bool))
 
 
-def _index_sources(sources: Mapping[str, orm.Data]) -> dict[str, LabelSource]:
-    """Return the source of each label by its hash; what was found goes before what is new."""
-    index: dict[str, LabelSource] = {}
-    for link in sorted(sources):
-        if not link.startswith((FOUND, LABELS)):
-            continue
-        node = sources[link]
-        complete = set(node.label_hashes)
-        configurations = node.get_configurations()
-        maker = _maker_of(node)
-        for place, one in enumerate(configurations.hashes()):
-            if one in complete:
-                index.setdefault(one, LabelSource(configurations, place, link, maker))
-    return index
-
-
-def _maker_of(node: orm.Data) -> str:
-    """Return the job that a labelled set comes from, the set itself where no process made it."""
-    creator = node.creator
-    if creator is None:
-        return str(node.uuid)
-    if isinstance(creator, orm.CalcFunctionNode):  # which read the outputs of a job
-        inputs = creator.base.links.get_incoming(node_class=orm.Data).all_nodes()
-        jobs = [one.creator for one in inputs if isinstance(one.creator, orm.CalcJobNode)]
-        creator = max(jobs, key=lambda job: job.pk, default=creator)
-    return str(creator.uuid)
-
-
 def _verdicts(
-    attempts: Iterable[Mapping[str, Any]], sources: Mapping[str, orm.Data], hashes: list[str]
+    attempts: Iterable[Mapping[str, Any]],
+    told_by_jobs: Mapping[str, list[dict[str, Any]]],
+    hashes: list[str],
 ) -> dict[str, dict[str, Any]]:
     """Return what the last attempt at each configuration said of it, by hash."""
     verdicts: dict[str, dict[str, Any]] = {}
     counts: Counter[str] = Counter()
-    for number, attempt in enumerate(attempts):
+    for attempt in attempts:
         counts.update(hashes[index] for index in attempt["indices"])
         told = {key: attempt.get(key) for key in ("attempt", "node", "exit_code", "recipe")}
         for index in attempt["indices"]:
@@ -194,8 +169,7 @@ def _verdicts(
                 "given_up": attempt.get("given_up", False),
                 **told,
             }
-        result = sources.get(f"{RESULT}{number:03d}")
-        for verdict in result.get_dict().get("verdicts", []) if result is not None else []:
+        for verdict in told_by_jobs.get(str(attempt["number"]), []):
             kept = {"seconds": verdict["seconds"]}
             if verdict["reason"]:  # without one its label is there, or its file was damaged
                 kept["reason"] = verdict["reason"]

@@ -19,6 +19,7 @@ import numpy as np
 from aiida import orm
 from aiida.common import timezone
 from aiida.engine import calcfunction
+from plumpy.process_states import ProcessState
 
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.data import ConfigurationsData
@@ -53,20 +54,26 @@ class ClosingWorkChain(FanOutWorkChain):
         """Wait for the children, and for the deadline; called again after a restart."""
         super()._action_awaitables()
         deadline = self.deadline()
-        if deadline is not None:
-            left = max(0.0, (deadline - timezone.now()).total_seconds())
+        if deadline is None:
+            return
+        left = (deadline - timezone.now()).total_seconds()
+        if left <= 0.0:
+            self.call_soon(self._on_deadline)
+        elif not self.__dict__.get("_has_timer", False):
+            self.__dict__["_has_timer"] = True
             self.loop.call_later(left, functools.partial(self.call_soon, self._on_deadline))
 
     def _on_awaitable_finished(self, awaitable: Any) -> None:
-        """Take a child that ended, unless this WorkChain waits for it no more."""
-        if any(one.pk == awaitable.pk for one in self._awaitables):
-            super()._on_awaitable_finished(awaitable)
-            self._on_deadline()
+        """Take a child that ended; it may be the one that the deadline waited for."""
+        super()._on_awaitable_finished(awaitable)
+        self._on_deadline()
 
     def _on_deadline(self) -> None:
         """Stop waiting if the time has come and there is something to go on with."""
         deadline = self.deadline()
-        if self.has_terminated() or deadline is None or timezone.now() < deadline:
+        if deadline is None or timezone.now() < deadline:
+            return
+        if self.state != ProcessState.WAITING:  # which asks again when it waits
             return
         if not self._awaitables or not self.has_result():
             return

@@ -207,6 +207,7 @@ class PluginLabelWorkChain(LabelWorkChain):
             entry["outputs"]["labelled"] = made["labelled"].uuid
         (verdict,) = made["verdict"]["verdicts"]
         if not verdict["cause"]:
+            self.ctx.get("structures", {}).pop(str(index), None)
             return {}
         forbid_reuse(node)
         return {index: verdict["cause"]}
