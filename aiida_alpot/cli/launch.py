@@ -87,7 +87,8 @@ def submit_campaign(
     Raises
     ------
     ServiceError
-        If the daemon is not running or a code is missing; nothing is stored then.
+        If the daemon is not running or has too few slots, or a code is missing; nothing is stored
+        then.
     """
     builder = campaign_builder(campaign, pause_before=pause_before, cache=cache)
     return submit_builder(builder, campaign.content.name, {EXTRA: describe_campaign(campaign)})
@@ -99,15 +100,19 @@ def submit_builder(builder: Any, name: str, extras: dict[str, Any]) -> Any:
     Raises
     ------
     ServiceError
-        If the daemon is not running; nothing is stored then.
+        If the daemon is not running or has too few slots; nothing is stored then.
     """
     from aiida import orm
     from aiida.engine import submit
     from aiida.manage import get_manager
 
+    from aiida_alpot.cli.checkup.daemon import require_slots
+    from aiida_alpot.cli.checkup.plan import most_waiting
+
     profile = get_manager().get_profile()
     if profile is not None:
         require_daemon(profile)
+        require_slots(profile, most_waiting(builder.settings.get_dict()))
     node = submit(builder)
     node.base.extras.set_many(extras)
     group, _ = orm.Group.collection.get_or_create(f"{GROUP}{name}")

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from aiida_alpot.cli import main
 from aiida_alpot.cli.checkup.computers import check_computer
-from aiida_alpot.cli.checkup.daemon import newest_source
+from aiida_alpot.cli.checkup.daemon import check_slots, newest_source, require_slots
 from aiida_alpot.cli.checkup.kernels import check_kernels_there
-from aiida_alpot.cli.checkup.plan import kind_of, short_options
+from aiida_alpot.cli.checkup.plan import kind_of, most_waiting, short_options
 from aiida_alpot.cli.checkup.scheduler import JobFailedError, job_script, run_in_job
+from aiida_alpot.errors import ServiceError
 
 ONE = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
 
@@ -132,3 +133,24 @@ def test_species_and_family_of_potcars_go_together():
     done = CliRunner().invoke(main, ["doctor", "--potcars", "PBE"])
     assert done.exit_code == 2
     assert "give both" in done.output
+
+
+def test_processes_that_wait_for_others_are_refused_where_they_could_take_every_slot(
+    aiida_profile, daemon, aiida_config
+):
+    aiida_profile.set_option("daemon.worker_process_slots", 20)
+    aiida_config.store()
+    try:
+        require_slots(aiida_profile, 13)
+        with pytest.raises(ServiceError, match=r"20 slots.*20 processes.*process_slots 21, then"):
+            require_slots(aiida_profile, 14)
+        assert check_slots(aiida_profile, 14).passed
+        assert "process_slots 21" in check_slots(aiida_profile, 15).remedy
+    finally:
+        aiida_profile.set_option("daemon.worker_process_slots", 200)
+        aiida_config.store()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("ase", 0), ("gpaw", 0), ("vasp", 14)])
+def test_jobs_of_this_package_wait_for_nothing_and_those_of_plugins_do(kind, count):
+    assert most_waiting({"label": {"workchain": kind, "max_jobs": 7}}) == count

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiida_alpot
 from aiida_alpot.cli.checkup.finding import Finding
+from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
@@ -62,20 +63,61 @@ def check_slots(profile: Profile, most_processes: int) -> Finding:
     most_processes : int
         Most processes of one fan-out of the campaign.
     """
-    from aiida.manage import get_config
-
-    slots = get_config().get_option("daemon.worker_process_slots", scope=profile.name)
-    there = len(find_workers(profile)) * slots
+    there = count_slots(profile)
     needed = most_processes + LEVELS
     if there < needed:
         return Finding(
             "slots",
             False,
             f"{there} of the daemon, and the campaign can have {needed} processes at a time",
-            f"verdi -p {profile.name} config set daemon.worker_process_slots {needed}, then "
-            f"verdi -p {profile.name} daemon restart",
+            _more_slots(profile, needed),
         )
     return Finding("slots", True, f"{there}, of which the campaign needs {needed} at most")
+
+
+def require_slots(profile: Profile, n_waiting: int) -> None:
+    """Raise where the processes of a campaign that wait for others can take every slot.
+
+    Jobs beyond the slots only queue up; but where each slot is kept by a process that waits for
+    one without a slot, the daemon does nothing any more, for ever.
+
+    Parameters
+    ----------
+    profile : Profile
+        The daemon's.
+    n_waiting : int
+        Processes below the turns of a campaign that may wait for others at a time.
+
+    Raises
+    ------
+    ServiceError
+        With the command that gives the daemon enough of them.
+    """
+    there = count_slots(profile)
+    needed = n_waiting + LEVELS + 1
+    if 0 < there < needed:
+        raise ServiceError(
+            f"The daemon of profile '{profile.name}' has {there} slots, and the campaign can have "
+            f"{needed - 1} processes that wait for others: nothing would go on for ever. Give it "
+            f"more with '{_more_slots(profile, needed)}', or lower max_jobs in the machines file."
+        )
+
+
+def count_slots(profile: Profile) -> int:
+    """Return how many processes the workers of the daemon take at a time."""
+    from aiida.manage import get_config
+
+    slots = get_config().get_option("daemon.worker_process_slots", scope=profile.name)
+    return len(find_workers(profile)) * int(slots)
+
+
+def _more_slots(profile: Profile, needed: int) -> str:
+    """Return the commands that give the daemon slots for so many processes."""
+    each = -(-needed // max(1, len(find_workers(profile))))
+    return (
+        f"verdi -p {profile.name} config set daemon.worker_process_slots {each}, then "
+        f"verdi -p {profile.name} daemon restart"
+    )
 
 
 def find_workers(profile: Profile) -> list[Any]:

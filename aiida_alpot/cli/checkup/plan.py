@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,12 +137,24 @@ def short_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def _most_processes(campaign: Campaign) -> int:
     """Return how many processes the widest fan-out of a campaign has at a time."""
-    from aiida_alpot.campaign.calculators import workchain_of
+    machines = campaign.machines
+    of_labels = most_waiting(campaign.as_settings()) + machines.label.max_jobs
+    return max(machines.sample.max_jobs, of_labels)
 
-    label, machines = campaign.content.label, campaign.machines
-    is_own = workchain_of(label.calculator, label.workchain) in ("ase", "gpaw")
-    of_a_label = 1 if is_own else 3  # a WorkChain of the plugin, which restarts another, and a job
-    return max(machines.sample.max_jobs, of_a_label * machines.label.max_jobs)
+
+def most_waiting(settings: Mapping[str, Any]) -> int:
+    """Return how many processes of the labels of a campaign may wait for others at a time.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the campaign's WorkChain.
+    """
+    label = settings["label"]
+    if label["workchain"] in ("ase", "gpaw"):
+        return 0
+    # of each job: a WorkChain of the plugin, and another that it restarts
+    return 2 * int(label["max_jobs"])
 
 
 def _potcars_of(campaign: Campaign) -> Potcars | None:
