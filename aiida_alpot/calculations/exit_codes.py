@@ -37,6 +37,7 @@ NOTHING_USABLE: dict[str, tuple[int, str]] = {
 
 # codes that AiiDA gives for what the scheduler reports: no parser may replace them
 SCHEDULER_STATUSES = (110, 120, 140)
+UNFINISHED = NOTHING_USABLE["ERROR_UNFINISHED"][0]
 # no result, or files that are damaged or missing: the job did not end by itself
 STATUSES_OF_LOSS = (301, 302, 304, 305)
 

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_alpot.calculations.base import AlpotCalculation
+from aiida_alpot.calculations.continued import ContinuedCalculation
 from aiida_alpot.calculations.job_files import JobFiles
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.data.content_file import ContentFileData
 
 
-class FitCalculation(AlpotCalculation):
+class FitCalculation(ContinuedCalculation):
     """``alpot fit``: training and test increments in, potential and active set out.
 
     With ``committee`` among the settings its members are ``committee.potential_000`` and so on.
@@ -52,6 +52,7 @@ class FitCalculation(AlpotCalculation):
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
         """Ship the data sets and the potential to start from."""
         return {
+            **self.continuation_request(),
             "training": files.add_each(self.inputs.training, "training"),
             "test": files.add_named(self.inputs.get("test", {}), "test"),
             "initial": files.add_optional(self.inputs.get("initial"), "initial"),

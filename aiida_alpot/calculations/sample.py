@@ -7,23 +7,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.common import CalcInfo
-from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_alpot.calculations.base import AlpotCalculation, calculator_request
+from aiida_alpot.calculations.base import calculator_request
+from aiida_alpot.calculations.continued import ContinuedCalculation
 from aiida_alpot.calculations.job_files import JobFiles
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.data.content_file import ContentFileData
-from aiida_alpot.jobs.checkpoints import CHECKPOINT_FILE
-
-CONTINUED_FILE = "continue.json"
-MARGIN, LARGEST_MARGIN = 0.2, 600.0
-"""Share of the wall time, and seconds, that are left for start and end of a job."""
 
 
-class SampleCalculation(AlpotCalculation):
+class SampleCalculation(ContinuedCalculation):
     """``alpot sample``: chains of a sampler, graded on the way.
 
     The setting ``chains`` names the configurations of ``structures`` to start from; it chooses
@@ -55,39 +49,14 @@ class SampleCalculation(AlpotCalculation):
             required=False,
             help="Potentials whose disagreement grades, in place of an active set.",
         )
-        spec.input(
-            "checkpoint",
-            valid_type=orm.SinglefileData,
-            required=False,
-            help="Of an earlier job with the same inputs, from which this one goes on.",
-        )
-        spec.output(
-            "checkpoint",
-            valid_type=orm.SinglefileData,
-            required=False,
-            help="Of a job that ended before it was through.",
-        )
         spec.inputs.validator = _validate_inputs
-
-    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Fetch the checkpoint too, and send the one to go on from."""
-        info = super().prepare_for_submission(folder)
-        info.retrieve_list.append(CHECKPOINT_FILE)
-        if "checkpoint" in self.inputs:
-            node = self.inputs.checkpoint
-            info.local_copy_list.append((node.uuid, node.filename, CONTINUED_FILE))
-        return info
 
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
         """Ship the starts of this job and the potential."""
         structures = self.inputs.structures.get_configurations()
         starts = starts_named(structures, settings.pop("chains"))
-        going_on = {"checkpoint": CONTINUED_FILE} if "checkpoint" in self.inputs else {}
-        limit = self.node.get_option("max_wallclock_seconds")
-        if limit is not None:
-            going_on["stop_after_seconds"] = limit - min(MARGIN * limit, LARGEST_MARGIN)
         return {
-            **going_on,
+            **self.continuation_request(),
             "starts": files.write(starts, "starts"),
             "calculator": calculator_request(
                 files,

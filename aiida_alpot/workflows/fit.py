@@ -13,7 +13,9 @@ from aiida_alpot.calculations import FitCalculation
 from aiida_alpot.data import ActiveSetData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.caching import CachingWorkChain
+from aiida_alpot.workflows.continuing import CHECKPOINT, go_on, refused_checkpoint
 from aiida_alpot.workflows.fan_out import (
+    CONTINUED,
     MAX_ATTEMPTS,
     describe_end,
     is_fault_of_the_job,
@@ -38,7 +40,8 @@ class FitWorkChain(CachingWorkChain):
     """Fit, and try once more where the job fails.
 
     A job that was lost is run again as it was. One that failed by itself, or was lost each time,
-    is run from scratch if it had started warm.
+    is run from scratch if it had started warm. One that ran into its wall time goes on from its
+    checkpoint, which is no new try.
     """
 
     @classmethod
@@ -61,7 +64,9 @@ class FitWorkChain(CachingWorkChain):
 
     def prepare(self) -> ExitCode | None:
         """Check the settings before a job is spent on them."""
-        self.ctx.attempt = 0
+        self.ctx.n_submitted = 0
+        self.ctx.n_tried = 0
+        self.ctx.plan = {}
         self.ctx.is_from_scratch = False
         self.ctx.is_fitted = False
         try:
@@ -76,8 +81,8 @@ class FitWorkChain(CachingWorkChain):
 
     def fit(self) -> None:
         """Fit, from the potential given unless that failed."""
-        self.ctx.attempt += 1
-        turn, attempt = self.inputs.turn.value, self.ctx.attempt
+        self.ctx.n_submitted += 1
+        turn, number = self.inputs.turn.value, self.ctx.n_submitted
         builder = FitCalculation.get_builder()
         builder.code = self.inputs.code
         builder.training = self.inputs.training
@@ -89,9 +94,11 @@ class FitWorkChain(CachingWorkChain):
         else:
             request = from_scratch(request)
         builder.settings = orm.Dict(request)
+        if CHECKPOINT in self.ctx.plan:
+            builder.checkpoint = orm.load_node(self.ctx.plan[CHECKPOINT])
         builder.metadata = {
             "label": f"turn {turn} / fit",
-            "call_link_label": "fit" if attempt == 1 else f"fit_attempt_{attempt}",
+            "call_link_label": "fit" if number == 1 else f"fit_attempt_{number}",
             "options": job_options(self.inputs.get("options"), "fit", self.inputs.code),
         }
         self.to_context(job=self.submit(builder))
@@ -106,11 +113,18 @@ class FitWorkChain(CachingWorkChain):
         self.report(f"FitCalculation<{job.pk}> ended with {describe_end(job)}")
         starts_warm = "initial" in job.inputs
         starts_warm &= not keeps_values(job.inputs.settings.get_dict())
-        may_repeat = self.ctx.attempt < MAX_ATTEMPTS
+        plan = go_on(self.ctx.plan, job)
+        has_advanced = plan.get(CONTINUED, 0) > self.ctx.plan.get(CONTINUED, 0)
+        self.ctx.plan = plan
+        if has_advanced or refused_checkpoint(job):
+            return None
+        self.ctx.n_tried += 1
+        may_repeat = self.ctx.n_tried < MAX_ATTEMPTS
         if may_repeat and (was_lost(job) or (is_fault_of_the_job(job) and not starts_warm)):
             return None
         if starts_warm:
             self.ctx.is_from_scratch = True
+            self.ctx.plan = {}
             return None
         return self.exit_codes.ERROR_NO_POTENTIAL.format(message=describe_end(job))
 

@@ -12,7 +12,8 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec
 from aiida_alpot.calculations import SampleCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
-from aiida_alpot.workflows.fan_out import CONTINUED, FanOutWorkChain, is_fault_of_the_job
+from aiida_alpot.workflows.continuing import CHECKPOINT, go_on, refused_checkpoint
+from aiida_alpot.workflows.fan_out import FanOutWorkChain, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import committee_of, define_committee_input, define_job_inputs
 from aiida_alpot.workflows.settings import (
@@ -28,9 +29,6 @@ from aiida_alpot.workflows.settings import (
     read_section,
     require_committee,
 )
-
-MOST_CONTINUED = 100
-"""How often a job goes on after its wall time; more means that it hardly gets on."""
 
 
 class SampleWorkChain(FanOutWorkChain):
@@ -115,8 +113,8 @@ class SampleWorkChain(FanOutWorkChain):
             elif "active_set" in self.inputs:
                 builder.active_set = self.inputs.active_set
         builder.settings = orm.Dict({**request, "chains": job["chains"]})
-        if "checkpoint" in job:
-            builder.checkpoint = orm.load_node(job["checkpoint"])
+        if CHECKPOINT in job:
+            builder.checkpoint = orm.load_node(job[CHECKPOINT])
         builder.metadata = {
             "label": f"turn {turn} / sample {sampler.name} {' '.join(job['chains'])}"[:250],
             "call_link_label": name if attempt == 1 else f"{name}_attempt_{attempt}",
@@ -126,19 +124,9 @@ class SampleWorkChain(FanOutWorkChain):
 
     def left_over(self, job: Mapping[str, Any], node: orm.CalcJobNode) -> dict[str, Any] | None:
         """Return the job, with the checkpoint to go on from if it left one that is new."""
-        if not is_fault_of_the_job(node):
-            return None
-        if "checkpoint" not in node.outputs:
-            return dict(job)
-        checkpoint = node.outputs.checkpoint
-        before = orm.load_node(job["checkpoint"]).get_content() if "checkpoint" in job else ""
-        has_advanced = checkpoint.get_content() != before
-        has_advanced &= job.get(CONTINUED, 0) < MOST_CONTINUED
-        return {
-            **job,
-            "checkpoint": checkpoint.uuid,
-            CONTINUED: job.get(CONTINUED, 0) + has_advanced,
-        }
+        if is_fault_of_the_job(node) or refused_checkpoint(node):
+            return go_on(job, node)
+        return None
 
     def gather(self) -> ExitCode | None:
         """Hand out the results, in the order of the names of the jobs."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_alpot.calculations.exit_codes import UNFINISHED
+
 KEEP_FOLDERS = "keep_folders"
 """Key of the options of a campaign, beside the roles: clean nothing."""
 
@@ -22,7 +24,7 @@ def keeps_folders(options: orm.Dict | None) -> bool:
 
 
 def clean_folders(process: Any, jobs: Iterable[orm.ProcessNode]) -> None:
-    """Empty the folders of jobs that ended well, with one connection for each computer.
+    """Empty the folders of jobs that ended well or go on, with one connection for each computer.
 
     A folder that cannot be reached stays, and is told of; it is no reason to stop a campaign.
 
@@ -52,7 +54,7 @@ def clean_folders(process: Any, jobs: Iterable[orm.ProcessNode]) -> None:
 
 def _folders(jobs: Iterable[orm.ProcessNode]) -> Iterable[orm.RemoteData]:
     for job in jobs:
-        if not job.is_finished_ok:
+        if not job.is_finished_ok and job.exit_status != UNFINISHED:
             continue
         if isinstance(job, orm.WorkChainNode):
             yield from _folders(job.called)
