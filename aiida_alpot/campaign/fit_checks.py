@@ -36,6 +36,15 @@ def check_grades(campaign: CampaignFile, source: str) -> None:
         for name in sorted(grades.model_fields_set & set(THRESHOLDS[grader])):
             allowed = f"nothing, since grades.grader is {grades.grader}"
             raise wrong_value(source, ("grades", name), getattr(grades, name), allowed)
+    if grades.per_cost and grades.grader == "committee":
+        allowed = "false, since a committee tells no gain of information"
+        raise wrong_value(source, ("grades", "per_cost"), True, allowed)
+    if grades.per_cost and grades.method == "parity":
+        allowed = "false, since grades.method is parity, which knows no costs"
+        raise wrong_value(source, ("grades", "per_cost"), True, allowed)
+    if grades.cost_exponent is not None and not grades.per_cost:
+        allowed = "nothing, since grades.per_cost is false"
+        raise wrong_value(source, ("grades", "cost_exponent"), grades.cost_exponent, allowed)
     _check_order(campaign, source)
 
 

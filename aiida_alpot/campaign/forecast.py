@@ -167,6 +167,32 @@ def fit_cost_law(works: Iterable[float], core_seconds: Iterable[float]) -> CostL
     return CostLaw(mean, covariance, scatter, degrees, math.exp(middle), len(values))
 
 
+def costs_of_labels(
+    works: Sequence[float], law: CostLaw | None, *, exponent: float | None = None
+) -> list[float]:
+    """Return what each label costs in relation to the cheapest one.
+
+    Parameters
+    ----------
+    works : sequence of float
+        Atoms x k-points of each label.
+    law : CostLaw or None
+        What labels have cost so far, None where nothing is known of them yet.
+    exponent : float, optional
+        Power of the work that is taken to hold, in place of that of the law.
+
+    Examples
+    --------
+    >>> costs_of_labels([8, 16, 8], None)
+    [1.0, 4.0, 1.0]
+    """
+    if exponent is None:
+        # rounded, so that timings that scatter do not make a repeated campaign select otherwise
+        exponent = EXPONENT if law is None else max(round(2.0 * law.exponent) / 2.0, 0.0)
+    least = min(works, default=1)
+    return [float((work / least) ** exponent) for work in works]
+
+
 def shown_core_time(core_seconds: float) -> str:
     """Return a cost as people read it: core-hours, or core-seconds where there are few.
 

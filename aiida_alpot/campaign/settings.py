@@ -110,6 +110,8 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
         "gamma_break": largest,
         "mode": grades.mode,
         "method": grades.method,
+        "per_cost": grades.per_cost,
+        "cost_exponent": grades.cost_exponent,
     }
 
 

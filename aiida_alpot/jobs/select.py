@@ -18,7 +18,14 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
-from aiida_alpot.jobs.selection_choice import HELD_OUT, NOT_NEEDED, SELECTED, Choice, choose
+from aiida_alpot.jobs.selection_choice import (
+    HELD_OUT,
+    NOT_NEEDED,
+    SELECTED,
+    Choice,
+    choose,
+    costs_of,
+)
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
 from aiida_alpot.selection.split import split_by_chain
@@ -53,6 +60,11 @@ class SelectRequest(Request):
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
     alike_within : float
         With a committee, see :func:`aiida_alpot.selection.uncertainty_selection.select_uncertain`.
+    costs : list of float or null
+        What the label of each candidate costs, in any unit, in the order of the files; with it,
+        or with ``cost_exponent``, those that gain most for their cost are selected.
+    cost_exponent : float or null
+        In place of ``costs``: the cost grows as the number of atoms to this power.
     gate : dict
         Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
     quarantined : list of str
@@ -79,6 +91,8 @@ class SelectRequest(Request):
     entry: float | None = None
     limit: int | None = None
     alike_within: float = ALIKE_WITHIN
+    costs: tuple[float, ...] | None = None
+    cost_exponent: float | None = None
     gate: dict[str, Any] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
@@ -118,7 +132,15 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         pending=read_sets(folder, request.pending, species),
     )
     passed = np.flatnonzero([verdict.passed for verdict in verdicts])
-    choice = choose(request, folder, given, candidates.select(passed), training)
+    costs = costs_of(request, candidates)
+    choice = choose(
+        request,
+        folder,
+        given,
+        candidates.select(passed),
+        training,
+        costs=None if costs is None else costs[passed],
+    )
     grades = candidates.grade.copy()
     if choice.grades is not None:
         grades[passed] = choice.grades

@@ -20,6 +20,7 @@ from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
 from aiida_alpot.jobs.grade import read_committee
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
 from aiida_alpot.neighbors import smallest_distance
+from aiida_alpot.selection.cost_aware import check_costs
 from aiida_alpot.selection.maxvol_selection import (
     ENTRY_THRESHOLD,
     SELECT_THRESHOLD,
@@ -41,6 +42,7 @@ _DETAILS = {
     OVER_LIMIT: "would enlarge the volume, but others gain more",
     NOT_NEEDED: "lies within what the training set and the selected ones span",
 }
+_GAINS_LESS_FOR_ITS_COST = "would enlarge the volume, but others gain more for their cost"
 _DETAILS_OF_COMMITTEES = {
     SELECTED: "is among those that the committee disagrees about most",
     HELD_OUT: _DETAILS[HELD_OUT],
@@ -78,6 +80,8 @@ def choose(
     potential: MomentTensorPotential | None,
     candidates: Configurations,
     training: Configurations,
+    *,
+    costs: Array | None = None,
 ) -> Choice:
     """Return which candidates to label.
 
@@ -91,6 +95,8 @@ def choose(
         That of the request, None if it is not trained yet.
     candidates, training : Configurations
         What passed the gate, and what is known already.
+    costs : (n_candidates,) float64, optional
+        What the label of each candidate costs.
 
     Raises
     ------
@@ -102,14 +108,39 @@ def choose(
     if request.committee:
         return _choose_uncertain(request, folder, potential, candidates)
     potential = potential or _untrained_potential(request, training, candidates)
-    selection = _select(request, potential, candidates, training)
+    selection = _select(request, potential, candidates, training, costs)
     is_known = is_trained(potential) and len(training) > 0
     return Choice(
         indices=selection.indices,
         others={OVER_LIMIT: selection.over_limit},
         grades=selection.grades if is_known else None,
-        details=_DETAILS,
+        details=_DETAILS if costs is None else {**_DETAILS, OVER_LIMIT: _GAINS_LESS_FOR_ITS_COST},
     )
+
+
+def costs_of(request: SelectRequest, candidates: Configurations) -> Array | None:
+    """Return what the label of each candidate costs, None where that does not count.
+
+    Raises
+    ------
+    SettingError
+        If costs are given twice or with a committee, or are not usable.
+    """
+    if request.costs is None and request.cost_exponent is None:
+        return None
+    if request.costs is not None and request.cost_exponent is not None:
+        raise SettingError("Give 'costs' or 'cost_exponent', not both.")
+    if request.committee:
+        raise SettingError(
+            "A committee tells no gain of information that could be divided by a cost; leave out "
+            "'costs' and 'cost_exponent', or the committee."
+        )
+    if request.costs is not None:
+        return check_costs(np.array(request.costs), len(candidates))
+    power = request.cost_exponent or 0.0
+    if not power > 0.0:
+        raise SettingError(f"'cost_exponent' is {power:g}; it must be above zero.")
+    return check_costs(candidates.n_atoms.astype(np.float64) ** power, len(candidates))
 
 
 def _choose_uncertain(
@@ -145,6 +176,7 @@ def _select(
     potential: MomentTensorPotential,
     candidates: Configurations,
     training: Configurations,
+    costs: Array | None,
 ) -> Selection:
     """Select for the potential; for one that is not trained yet, as many as the limit allows."""
     generic = with_generic_coefficients(potential)
@@ -157,11 +189,12 @@ def _select(
         threshold=SELECT_THRESHOLD if request.threshold is None else request.threshold,
         entry=ENTRY_THRESHOLD if request.entry is None else request.entry,
         limit=request.limit,
+        costs=costs,
     )
     if is_trained(potential) or request.limit is None or request.mode == "configuration":
         return selection
     return fill_by_configuration(
-        selection, generic, candidates, training=training, limit=request.limit
+        selection, generic, candidates, training=training, limit=request.limit, costs=costs
     )
 
 

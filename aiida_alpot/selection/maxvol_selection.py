@@ -15,6 +15,9 @@ over training and candidates), and configurations that own a row are selected. T
 ``parity``
     The algorithm of MLIP-2: as above, but any gain of volume counts, and all owners of a row are
     selected.
+
+With ``costs`` next comes whichever gains most volume for its cost, and what is selected costs no
+more than what is selected without (:mod:`aiida_alpot.selection.cost_aware`).
 """
 
 from __future__ import annotations
@@ -35,8 +38,8 @@ from aiida_alpot.grading.active_set import (
     extend_active_set,
 )
 from aiida_alpot.grading.grader import ExtrapolationGrader
-from aiida_alpot.grading.rows import iterate_rows
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.selection.cost_aware import Chosen, check_costs, choose_by_cost, rows_of_each
 
 Array = np.ndarray
 SELECT_THRESHOLD = 2.0
@@ -52,7 +55,8 @@ class Selection:
     ----------
     indices : (k,) int64
         Selected candidates, the one that extrapolates most first; each next one is farthest from
-        the training set and those before it together.
+        the training set and those before it together. With costs the one that gains most for its
+        cost is the first.
     gains : (k,) float64
         Logarithm of the factor by which each enlarges the volume in that order.
     over_limit : (l,) int64
@@ -85,6 +89,7 @@ def select(
     threshold: float = SELECT_THRESHOLD,
     entry: float = ENTRY_THRESHOLD,
     limit: int | None = None,
+    costs: Array | None = None,
 ) -> Selection:
     """Select the candidates whose labels teach the potential most.
 
@@ -109,11 +114,14 @@ def select(
         threshold itself if that is smaller.
     limit : int, optional
         Select at most so many; those that gain most are kept.
+    costs : (n_candidates,) float64, optional
+        What the label of each candidate costs, in any unit, for the choice by gain over cost. Only
+        with the method ``projected``.
 
     Raises
     ------
     SettingError
-        If the threshold, the limit, the mode or the method is out of range.
+        If the threshold, the limit, the mode, the method or a cost is out of range.
     SpeciesError
         If the potential lacks a species that occurs.
     """
@@ -121,6 +129,10 @@ def select(
     check_threshold(entry)
     if limit is not None and limit < 1:
         raise SettingError(f"At most {limit} configurations are to be selected; allow one or more.")
+    if costs is not None:
+        if method == "parity":
+            raise SettingError("The method 'parity' knows no costs; use 'projected' with costs.")
+        costs = check_costs(costs, len(candidates))
     training = Configurations.empty() if training is None else training
     if len(training):
         start = build_active_set(potential, training, mode=mode, method=method)
@@ -135,7 +147,18 @@ def select(
         owners = _owners(final, candidates, excluded=training.hashes())
         chosen = _absorb(start, potential, candidates, owners, threshold=0.0)
     else:
-        chosen = _choose(start, potential, training, candidates, min(entry, threshold))
+        lowest = min(entry, threshold)
+        chosen = _choose(start, potential, training, candidates, lowest)
+        if costs is not None:
+            chosen = choose_by_cost(
+                start,
+                potential,
+                training,
+                candidates,
+                costs=costs,
+                threshold=lowest,
+                rival=chosen.indices,
+            )
         final = chosen.active_set
     kept = len(chosen.indices) if limit is None else min(limit, len(chosen.indices))
     indices = np.array(chosen.indices, dtype=np.int64)
@@ -149,6 +172,7 @@ def fill_by_configuration(
     *,
     training: Configurations,
     limit: int,
+    costs: Array | None = None,
 ) -> Selection:
     """Select more, up to a limit, by the rows of whole configurations.
 
@@ -164,6 +188,8 @@ def fill_by_configuration(
         As given to :func:`select`.
     limit : int
         Number of configurations wanted.
+    costs : (n_candidates,) float64, optional
+        As given to :func:`select`.
     """
     missing = limit - len(selection.indices)
     rest = np.setdiff1d(np.arange(len(candidates)), selection.indices)
@@ -178,6 +204,7 @@ def fill_by_configuration(
         mode="configuration",
         threshold=1.0,
         limit=missing,
+        costs=None if costs is None else np.asarray(costs)[rest],
     )
     return replace(
         selection,
@@ -187,28 +214,19 @@ def fill_by_configuration(
     )
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """Candidates in the order in which they were chosen, and the active set that holds them."""
-
-    indices: list[int]
-    gains: list[float]
-    active_set: ActiveSet
-
-
 def _choose(
     start: ActiveSet,
     potential: MomentTensorPotential,
     training: Configurations,
     candidates: Configurations,
     threshold: float,
-) -> _Chosen:
+) -> Chosen:
     """Alternate between MAXVOL over all candidates and taking whole configurations, to the end.
 
     MAXVOL counts rows, labels are paid by configuration: once all rows of those that gain most have
     entered, others that own a row need no label any more.
     """
-    chosen = _Chosen([], [], start)
+    chosen = Chosen([], [], start)
     excluded = set(training.hashes())
     rivals = [CandidateRows(start, potential, one) for one in (candidates, training)]
     for _ in range(MAX_ROUNDS):
@@ -217,7 +235,7 @@ def _choose(
         more = _absorb(chosen.active_set, potential, candidates, owners, threshold=threshold)
         if not more.indices:
             break
-        chosen = _Chosen(chosen.indices + more.indices, chosen.gains + more.gains, more.active_set)
+        chosen = Chosen(chosen.indices + more.indices, chosen.gains + more.gains, more.active_set)
         excluded.update(candidates.select(more.indices).hashes())
     return chosen
 
@@ -262,14 +280,14 @@ def _absorb(
     owners: Array,
     *,
     threshold: float,
-) -> _Chosen:
+) -> Chosen:
     """Take owners greedily: next comes the one farthest from training and those taken before it.
 
     All rows of a configuration enter with it, until no owner is left above the threshold. What is
     taken brings the others nearer, so their last known grades are treated as upper bounds and
     computed anew only for the front runner.
     """
-    rows = _rows_of_each(start, potential, candidates.select(owners))
+    rows = rows_of_each(start, potential, candidates.select(owners))
     current, log_det = start, start.log_det
     reach = np.array([np.abs(one @ current.inverse).max() for one in rows])
     taken, gains = [], []
@@ -286,16 +304,4 @@ def _absorb(
         gains.append(extension.maxvol.log_det - log_det)
         current, log_det = extension.active_set, extension.maxvol.log_det
         reach[best] = -1.0
-    return _Chosen(taken, gains, current)
-
-
-def _rows_of_each(
-    active_set: ActiveSet, potential: MomentTensorPotential, configurations: Configurations
-) -> list[Array]:
-    """Coordinates of the rows of each configuration, one array for each."""
-    rows: list[Array] = []
-    for block in iterate_rows(potential, configurations, mode=active_set.mode):
-        coordinates = active_set.coordinates(block.rows)
-        first = np.flatnonzero(np.diff(block.configuration, prepend=-1))
-        rows.extend(np.split(coordinates, first[1:]))
-    return rows
+    return Chosen(taken, gains, current)

@@ -64,6 +64,8 @@ class GradeSettings(Request):
     mode: Literal["neighborhood", "configuration"]
     method: Literal["projected", "parity"]
     grader: Literal["extrapolation", "committee"] = "extrapolation"
+    per_cost: bool = False
+    cost_exponent: float | None = None
 
 
 @dataclass(frozen=True)

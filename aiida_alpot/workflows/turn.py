@@ -15,12 +15,13 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, if_, while_
 
 from aiida_alpot.calculations import SelectCalculation
+from aiida_alpot.campaign.forecast import costs_of_labels
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.accounting import costs_of_jobs, sum_by
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
-from aiida_alpot.workflows.forecasting import room_for_labels
+from aiida_alpot.workflows.forecasting import law_of_forecast, room_for_labels
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.label.deadline import OUTSTANDING, join_outstanding
 from aiida_alpot.workflows.label.quarantine import find_quarantined
@@ -231,14 +232,20 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             builder.potential = self.inputs.potential
             if read_section(settings, GradeSettings).grader == COMMITTEE:
                 builder.committee = committee_of(self.inputs)
-        builder.settings = orm.Dict(
-            select_request(
-                settings,
-                turn=self.inputs.turn.value,
-                labels_left=self.room_for_selection(),
-                is_first="potential" not in self.inputs,
-            )
+        request = select_request(
+            settings,
+            turn=self.inputs.turn.value,
+            labels_left=self.room_for_selection(),
+            is_first="potential" not in self.inputs,
         )
+        grades = read_section(settings, GradeSettings)
+        if grades.per_cost:
+            sets = [node for _, node in sorted(self.ctx.samples.outputs.candidates.items())]
+            works = [work for node in sets for work in self.works_of(node)]
+            request["costs"] = costs_of_labels(
+                works, law_of_forecast(self.forecast()), exponent=grades.cost_exponent
+            )
+        builder.settings = orm.Dict(request)
         options = job_options(self.inputs.get("options"), "fit", builder.code)
         builder.metadata = {**self._metadata("select"), "options": options}
         if self.ctx.n_selections > 1:

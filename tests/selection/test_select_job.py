@@ -220,3 +220,29 @@ def test_a_committee_selects_what_it_disagrees_about_most(folder, make_potential
 def test_a_committee_needs_thresholds_with_a_unit(folder, make_potential, ask):
     with pytest.raises(SettingError, match="eV/A"):
         ask(potential="potential.mtp", committee=["potential.mtp", "potential.mtp"])
+
+
+def test_with_costs_no_more_is_spent_and_a_list_of_costs_says_the_same(ask, candidates):
+    keys = {"potential": "potential.mtp", "training": ["training.npz"], **CAMPAIGN}
+    plain = ask(**keys)[1]
+    result, by_power = ask(**keys, cost_exponent=3.0)
+    n_atoms = candidates.n_atoms
+    listed = ask(**keys, costs=[float(n) ** 3 for n in n_atoms])[1]
+    assert result["n_selected"] == len(by_power) > 0
+    assert by_power.hashes() == listed.hashes()
+    assert (by_power.n_atoms**3).sum() <= (plain.n_atoms**3).sum()
+    assert by_power.n_atoms[0] == by_power.n_atoms.min()
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"costs": [1.0]}, "costs were given for"),
+        ({"cost_exponent": 0.0}, "above zero"),
+        ({"cost_exponent": 3.0, "costs": [1.0]}, "not both"),
+        ({"cost_exponent": 3.0, "committee": ["potential.mtp", "potential.mtp"]}, "committee"),
+    ],
+)
+def test_costs_that_make_no_sense_are_refused(ask, keys, told):
+    with pytest.raises(SettingError, match=told):
+        ask(potential="potential.mtp", training=["training.npz"], **{**CAMPAIGN, **keys})

@@ -54,6 +54,18 @@ class GradesSection(Section):
         "Whether atoms or whole configurations are graded by the active set.",
         "neighborhood or configuration",
     )
+    per_cost: bool = key(
+        False,
+        "Select what gains most information per core-hour, so that small cells come first where "
+        "they teach as much.",
+        "true or false; not with a committee or the method parity",
+    )
+    cost_exponent: PositiveFloat | None = key(
+        None,
+        "With per_cost: power of atoms x k-points with which the cost of a label grows; learnt "
+        "in steps of 0.5 from what the campaign's labels have cost if absent, 2 before that.",
+        "numbers above 0, or nothing",
+    )
     method: Literal["projected", "parity"] = key(
         "projected",
         "How the active set is chosen; 'parity' is MLIP-2's way.",

@@ -51,6 +51,13 @@ NO_GATE = {
     help="Grade above which a candidate is worth a label, of a committee a standard deviation of "
     "forces in eV/A.  [default: 2.0; none for a committee]",
 )
+@click.option(
+    "--cost",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="POWER",
+    help="Select what gains most for its cost, which grows as the number of atoms to this power: "
+    "3 for large cells of DFT.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Most configurations to select.")
 @click.option(
     "--gate", is_flag=True, help="Refuse candidates that are no sane structures or duplicates."
@@ -67,6 +74,7 @@ def command(
     mode: str,
     method: str,
     threshold: float | None,
+    cost: float | None,
     limit: int | None,
     gate: bool,
     output: Path,
@@ -82,6 +90,8 @@ def command(
     from aiida_alpot.mtp.structure_files import write_configurations
 
     rules = _thresholds(threshold, has_committee=bool(committee))
+    if cost is not None:
+        rules["cost_exponent"] = cost
     species = species_of(potential, species)
     given = read_usable([candidates], species)
     with JobFolder() as job:
@@ -98,6 +108,7 @@ def command(
             gate={} if gate else NO_GATE,
             **rules,
         )
+        n_atoms = int(job.configurations("selected.npz").n_atoms.sum())
         write_configurations(job.configurations("selected.npz"), output, species=species)
     if json_file is not None:
         names = ("n_candidates", "n_selected", "largest_grade", "verdicts", "candidates")
@@ -107,7 +118,7 @@ def command(
     name, unit = ("largest deviation of forces", " eV/A") if committee else ("largest grade", "")
     click.echo(
         f"{result['n_selected']} of {result['n_candidates']} candidates selected, "
-        f"{name} {shown}{unit}; written to {output}"
+        f"{n_atoms} atoms, {name} {shown}{unit}; written to {output}"
     )
 
 
