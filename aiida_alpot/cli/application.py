@@ -28,6 +28,7 @@ _SECTIONS = {
         {
             "init": "Set up an AiiDA profile, a computer and the codes.",
             "doctor": "Check profile, daemon and codes; name remedies.",
+            "converge": "Measure the noise of labels, the floor of errors.",
             "run": "Submit a campaign file and watch it.",
             "submit": "Submit a campaign file and return.",
             "status": "Show how far a campaign is.",

@@ -37,6 +37,7 @@ def dry_run_lines(campaign: Campaign, profile: str | None = None) -> list[str]:
         *_section("Samplers", _sampler_lines(campaign)),
         *_section("Labels", _label_lines(campaign)),
         *_section("Budget", _budget_lines(campaign)),
+        *_section("Noise of labels", _noise_lines(campaign, profile)),
         *_section("Machines", _machine_lines(campaign)),
         *_section("Script of the first label job", _script_lines(campaign, profile)),
         "Nothing was submitted.",
@@ -125,6 +126,28 @@ def _budget_lines(campaign: Campaign) -> list[str]:
     rate = "1 % or 3/N" if converge["rate"] is None else f"{100 * converge['rate']:g} %"
     criterion = f"finished when {converge['turns']} turns in a row hold, rate below {rate}"
     return [*lines, criterion + kept_back]
+
+
+def _noise_lines(campaign: Campaign, profile: str | None) -> list[str]:
+    from aiida_alpot.cli.campaign_commands.converge import targets_of
+    from aiida_alpot.cli.profile import open_profile
+    from aiida_alpot.errors import AlpotError
+    from aiida_alpot.reports.noise import noise_lines, target_warnings
+
+    try:
+        open_profile(profile)
+        from aiida_alpot.workflows.converge import find_noise
+        from aiida_alpot.workflows.label.builder import complete_level
+
+        species = list(campaign.content.species)
+        found = find_noise(complete_level(campaign.as_settings()["label"], species))
+    except AlpotError:  # what is missing is told where the script should stand
+        return ["not known yet"]
+    if found is None:
+        return [f"not measured: 'alpot converge {campaign.path.name}' does"]
+    noise = found.get_dict()
+    warnings = target_warnings(noise, targets_of(campaign))
+    return [*noise_lines(noise), *(f"WARNING: {line}" for line in warnings)]
 
 
 def _machine_lines(campaign: Campaign) -> list[str]:

@@ -6,8 +6,13 @@ The information in a label is the gain of log |det A|, the volume that the activ
 Theory of Optimal Experiments (1972)). A greedy choice by gain over cost is the usual answer to
 choosing under a budget, with a bound where gains diminish as more is known (Krause and Guestrin,
 CMU-CALD-05-103 (2005)). Those of MAXVOL do so nearly, not strictly: the bound is a motive here and
-no proof. So the set that was chosen without costs competes too, what either set can spare is left
-out, the most expensive first, and the cheaper one is taken.
+no proof.
+
+Three steps: (1) A set after which nothing extrapolates is taken greedily; the one that was chosen
+without costs competes. What either can spare is left out, the most expensive first, and the cheaper
+set must be bought. (2) Further candidates that lie outside what is known follow while they gain as
+much for their cost as the least worthy of what must be bought, and while all together costs no more
+than what was chosen without costs. (3) Each part is ordered by gain over cost.
 """
 
 from __future__ import annotations
@@ -101,9 +106,10 @@ def choose_by_cost(
     *,
     costs: Array,
     threshold: float,
+    entry: float,
     rival: Sequence[int],
 ) -> Chosen:
-    """Choose candidates so that none extrapolates any more, by gain over cost.
+    """Choose candidates by gain over cost, so that none extrapolates any more; see the module.
 
     Parameters
     ----------
@@ -117,17 +123,20 @@ def choose_by_cost(
         In any unit.
     threshold : float
         Grade above which a candidate extrapolates, >= 1.
+    entry : float
+        Grade above which a label may be worth its cost in a turn that extrapolates.
     rival : sequence of int
         Candidates that were chosen for the same end whatever they cost.
 
     Returns
     -------
     Chosen
-        They cost no more than the rival. Next comes whichever gains most for its cost.
+        They cost no more than the rival. What must be bought comes first.
     """
     pool = _Pool(start, potential, training, candidates, costs, threshold)
     sets = [pool.spare(chosen) for chosen in (pool.cover(), list(rival))]
-    return pool.order(min(sets, key=lambda chosen: costs[chosen].sum()))
+    needed = pool.order(min(sets, key=lambda chosen: costs[chosen].sum()), start)
+    return pool.add_worthy(needed, entry=entry, most=float(costs[list(rival)].sum()))
 
 
 def rows_of_each(
@@ -174,7 +183,7 @@ class _Pool:
             grader = ExtrapolationGrader(self.potential, current)
             grades = grader.grade(self.candidates).per_configuration
             near = np.flatnonzero(eligible & (grades > self.threshold))
-            more, current = self._take(near, current)
+            more, current = self._take(near, current, self.threshold)
             if not more:
                 break
             eligible[more] = False
@@ -196,10 +205,25 @@ class _Pool:
                 kept = others
         return kept
 
-    def order(self, chosen: list[int]) -> Chosen:
-        """Bring them into the order of gain over cost, each after those before it."""
+    def add_worthy(self, needed: Chosen, *, entry: float, most: float) -> Chosen:
+        """Add what lies above ``entry`` and is as worthy as what is needed, up to a total cost."""
+        pairs = zip(needed.indices, needed.gains, strict=True)
+        least = min((gain / self.costs[index] for index, gain in pairs), default=np.inf)
+        grader = ExtrapolationGrader(self.potential, needed.active_set)
+        grades = grader.grade(self.candidates).per_configuration
+        eligible = self._new_ones()
+        eligible[needed.indices] = False
+        near = np.flatnonzero(eligible & (grades > entry))
+        room = most - float(self.costs[needed.indices].sum())
+        more, _ = self._take(near, needed.active_set, entry, least=least, room=room)
+        added = self.order(more, needed.active_set)
+        final = self._active_set_with(needed.indices + added.indices)
+        return Chosen(needed.indices + added.indices, needed.gains + added.gains, final)
+
+    def order(self, chosen: list[int], start: ActiveSet) -> Chosen:
+        """Bring them into the order of gain over cost, each after ``start`` and those before it."""
         rows = rows_of_each(self.start, self.potential, self.candidates.select(chosen))
-        current, log_det = self.start, self.start.log_det
+        current, log_det = start, start.log_det
         indices: list[int] = []
         gains: list[float] = []
         left = list(range(len(chosen)))
@@ -211,7 +235,7 @@ class _Pool:
             indices.append(index)
             gains.append(extension.maxvol.log_det - log_det)
             current, log_det = extension.active_set, extension.maxvol.log_det
-        return Chosen(indices, gains, self._active_set_with(indices))
+        return Chosen(indices, gains, current)
 
     def _new_ones(self) -> Array:
         """Return which candidates are not known, and do not stand before."""
@@ -221,34 +245,39 @@ class _Pool:
             known.add(digest)
         return new
 
-    def _take(self, near: Array, current: ActiveSet) -> tuple[list[int], ActiveSet]:
-        """Take from ``near`` by gain over cost, while anything of it extrapolates.
+    def _take(
+        self,
+        near: Array,
+        current: ActiveSet,
+        threshold: float,
+        *,
+        least: float = 0.0,
+        room: float = np.inf,
+    ) -> tuple[list[int], ActiveSet]:
+        """Take from ``near`` by gain over cost, while anything of it is above the threshold.
 
-        What is taken brings the others nearer, so their last known gains are treated as upper
-        bounds and computed anew only for the front runner.
+        Nothing is taken that gains less than ``least`` for its cost or costs more than the room
+        that is left. What is taken brings the others nearer, so their last known gains are treated
+        as upper bounds and computed anew only for the front runner.
         """
         rows = rows_of_each(self.start, self.potential, self.candidates.select(near))
-        worth = np.array(
-            [self._worth(one, current, self.costs[k]) for one, k in zip(rows, near, strict=True)]
-        )
+        costs = self.costs[near]
+        pairs = zip(rows, costs, strict=True)
+        worth = np.array([_worth(one, current, cost, threshold) for one, cost in pairs])
         taken: list[int] = []
-        while np.isfinite(worth.max(initial=-np.inf)):
+        while worth.max(initial=-np.inf) >= least:
             best = int(np.argmax(worth))
-            worth[best] = self._worth(rows[best], current, self.costs[near[best]])
-            if worth[best] < worth.max() or not np.isfinite(worth[best]):
+            worth[best] = _worth(rows[best], current, costs[best], threshold)
+            if costs[best] > room:
+                worth[best] = -np.inf
+            if worth[best] < max(worth.max(), least):
                 continue
             one = self.candidates.select([int(near[best])])
             current = extend_active_set(current, self.potential, one).active_set
             taken.append(int(near[best]))
+            room -= costs[best]
             worth[best] = -np.inf
         return taken, current
-
-    def _worth(self, rows: Array, active_set: ActiveSet, cost: float) -> float:
-        """Return the gain over the cost, minus infinity where nothing extrapolates."""
-        coefficients = rows @ active_set.inverse
-        if not np.abs(coefficients).max(initial=0.0) > self.threshold:
-            return -np.inf
-        return volume_gain(coefficients) / cost
 
     def _active_set_with(self, chosen: list[int]) -> ActiveSet:
         """Return the active set of the training set and these candidates."""
@@ -270,3 +299,11 @@ class _Pool:
         return all(
             np.abs(block @ inverse).max(initial=0.0) <= limit for block in self.rows.blocks()
         )
+
+
+def _worth(rows: Array, active_set: ActiveSet, cost: float, threshold: float) -> float:
+    """Return the gain over the cost, minus infinity where no row is above the threshold."""
+    coefficients = rows @ active_set.inverse
+    if not np.abs(coefficients).max(initial=0.0) > threshold:
+        return -np.inf
+    return volume_gain(coefficients) / cost

@@ -156,7 +156,8 @@ def select(
                 training,
                 candidates,
                 costs=costs,
-                threshold=lowest,
+                threshold=threshold,
+                entry=lowest,
                 rival=chosen.indices,
             )
         final = chosen.active_set

@@ -62,6 +62,16 @@ MISTAKES = {
         "gamma_select: 2",
         ["grades.gamma_select is 0.5", "from 1"],
     ),
+    "costs with the method that knows none": (
+        "grades: {per_cost: true, method: parity, gamma_select: 2",
+        "grades: {gamma_select: 2",
+        ["grades.per_cost is true", "parity"],
+    ),
+    "power of a cost that does not count": (
+        "grades: {cost_exponent: 3, gamma_select: 2",
+        "grades: {gamma_select: 2",
+        ["grades.cost_exponent is 3", "per_cost is false"],
+    ),
     "committee that grades and is not fitted": (
         "grades: {grader: committee}",
         "grades: {gamma_select: 2, gamma_break: 10}",
