@@ -11,8 +11,9 @@ set alone:
 2. Each seed fits the whole training set with these weights from random starts.
 3. The test set is looked at: our errors and those of the published potential on it.
 
-``--levels`` adds a table of errors against the level, with the same weights and seed 0. The sets
-have no stress.
+``--default-weights`` adds fits with the weights that MLIP, and ``alpot fit``, have unless told
+otherwise; nothing is chosen then. ``--levels`` adds a table of errors against the level, with the
+weights chosen and seed 0. The sets have no stress.
 
 Choice of the weights
 ---------------------
@@ -77,6 +78,7 @@ from aiida_alpot.mtp.structure_files import read_configurations
 DEFAULT_WEIGHT = 0.01
 FORCE_WEIGHTS = tuple(DEFAULT_WEIGHT * 2.0**k for k in range(-5, 5))
 STEPS_BETWEEN_WEIGHTS = 2
+DEFAULT_FITS = "fits_with_default_weights"
 N_FOLDS = 3
 N_STARTS = 4
 N_STARTS_OF_FOLDS = 2
@@ -96,10 +98,10 @@ PUBLISHED = {"Li": Published(16, 5.1), "Mo": Published(20, 5.2), "Ni": Published
 
 @dataclass(frozen=True)
 class Choice:
-    """Force weight, and power of the size that the energy weight is divided by."""
+    """Force weight, and power of the size that the energy weight is divided by, as in MLIP."""
 
-    force_weight: float
-    size_power: int
+    force_weight: float = DEFAULT_WEIGHT
+    size_power: int = 1
 
     def weights(self, training: Configurations) -> LossWeights:
         """Return the weights, such that energies of cells of mean size weigh one over N."""
@@ -113,6 +115,9 @@ def main() -> int:
     parser.add_argument("--elements", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--levels", nargs="*", type=int, default=[], help="of the table")
+    parser.add_argument(
+        "--default-weights", action="store_true", help="fit with the weights of MLIP too"
+    )
     parser.add_argument("--starts", type=int, default=N_STARTS, help="random starts of a fit")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write figures here, and go on from those there")
@@ -263,16 +268,18 @@ def compare_with_published(
     found["published"] = target
     print(f"{element} published potential: test {describe(target)}", flush=True)
     form, choice = PUBLISHED[element], Choice(**found["choice"])
-    wanted = [("fits", form.level, seed) for seed in arguments.seeds]
-    wanted += [("levels", level, 0) for level in arguments.levels]
-    for part, level, seed in wanted:
-        figures = find(found, level, seed)
+    wanted = [("fits", form.level, seed, choice) for seed in arguments.seeds]
+    wanted += [("levels", level, 0, choice) for level in arguments.levels]
+    if arguments.default_weights:
+        wanted += [(DEFAULT_FITS, form.level, seed, Choice()) for seed in arguments.seeds]
+    for part, level, seed, weights in wanted:
+        figures = find(found, part, level, seed)
         if figures is None:
             started = time.process_time()
             potential = fit(
                 training,
                 Published(level, form.cutoff),
-                choice,
+                weights,
                 seed=seed,
                 n_starts=arguments.starts,
                 threads=arguments.threads,
@@ -293,15 +300,16 @@ def compare_with_published(
             found[part].append(figures)
             keep()
         print(
-            f"{element} level {level} seed {seed}: test {describe(figures)}  training "
+            f"{element} {part} level {level} seed {seed}: test {describe(figures)}  training "
             f"{describe(figures['training'])}  {figures['cpu_seconds']:.0f} CPU s",
             flush=True,
         )
 
 
-def find(found: Figures, level: int, seed: int) -> Figures | None:
-    """Return a fit that was made before."""
-    made = found.get("fits", []) + found.get("levels", [])
+def find(found: Figures, part: str, level: int, seed: int) -> Figures | None:
+    """Return a fit that was made before with the same weights."""
+    parts = (DEFAULT_FITS,) if part == DEFAULT_FITS else ("fits", "levels")
+    made = [one for name in parts for one in found.get(name, [])]
     return next((one for one in made if (one["level"], one["seed"]) == (level, seed)), None)
 
 
