@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_alpot.campaign.forecast import CostEstimate
-from aiida_alpot.workflows.accounting import STAGES, JobCost, costs_of_jobs, ledgers_below, sum_by
+from aiida_alpot.workflows.accounting import (
+    STAGES,
+    JobCost,
+    costs_of_chain,
+    ledgers_below,
+    predecessors_of,
+    sum_by,
+)
 from aiida_alpot.workflows.forecasting import estimate_turn, law_of_forecast, make_forecast
 from aiida_alpot.workflows.settings import BudgetSettings, read_section
 
@@ -91,6 +98,8 @@ class CampaignCosts:
 def read_costs(campaign: Any, known: dict[int, JobCost] | None = None) -> CampaignCosts:
     """Read what a campaign has cost from its jobs and ledgers, while it runs and afterwards.
 
+    What the campaigns that it goes on from have cost is in it.
+
     Parameters
     ----------
     campaign : WorkChainNode
@@ -101,10 +110,11 @@ def read_costs(campaign: Any, known: dict[int, JobCost] | None = None) -> Campai
     """
     settings = campaign.inputs.settings.get_dict()
     budget = read_section(settings, BudgetSettings)
-    jobs = costs_of_jobs(campaign, known)
+    jobs = costs_of_chain(campaign, known)
     entries = [
         one
-        for one in ledgers_below(campaign)
+        for process in [*predecessors_of(campaign), campaign]
+        for one in ledgers_below(process)
         if one["status"] in ("labelled", "failed") and "late_from" not in one
     ]
     forecast = make_forecast(campaign, budget)

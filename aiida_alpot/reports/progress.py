@@ -15,7 +15,7 @@ from aiida_alpot.reports.processes import (
     predecessor_dicts,
     turn_processes,
 )
-from aiida_alpot.workflows.accounting import JobCost, costs_of_jobs, sum_by
+from aiida_alpot.workflows.accounting import JobCost, costs_of_chain, sum_by
 from aiida_alpot.workflows.label.throttle import MARK
 from aiida_alpot.workflows.pausing import PAUSED
 
@@ -177,7 +177,7 @@ def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignP
         labels_used=_labels_used(node, own, processes, finished),
         labels_budget=int(settings["budget"]["labels"]),
         stop_requested=bool(node.base.extras.get("stop_requested", False)),
-        core_seconds=sum_by(costs_of_jobs(node, finished.jobs), "stage"),
+        core_seconds=sum_by(costs_of_chain(node, finished.jobs), "stage"),
         core_hours_budget=settings["budget"].get("core_hours"),
         wall_hours_budget=settings["budget"].get("wall_hours"),
         waiting=_waits_for(processes),

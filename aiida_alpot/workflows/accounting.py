@@ -18,6 +18,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_alpot.workflows.label.throttle import MARK
+from aiida_alpot.workflows.ports import PREDECESSOR
 
 STAGES = ("sample", "select", "label", "fit", "measure")
 _STAGE_OF_JOB = {
@@ -99,6 +100,39 @@ def costs_of_jobs(
             if not cost.is_running:
                 known[cost.pk] = cost
     return [costs[pk] for pk in sorted(costs)]
+
+
+def predecessors_of(campaign: orm.ProcessNode) -> list[orm.ProcessNode]:
+    """Return the campaigns that a campaign goes on from, the earliest first.
+
+    They are what made its records, ledgers and potentials, as the provenance tells.
+    """
+    if PREDECESSOR not in campaign.inputs:
+        return []
+    given = campaign.inputs[PREDECESSOR]
+    nodes = [given[name] for name in ("potential", "initial_potential") if name in given]
+    for name in ("records", "ledgers"):
+        nodes += given[name].values() if name in given else []
+    found: dict[int, orm.ProcessNode] = {}
+    for node in nodes:
+        process = node.creator
+        while process is not None and process.caller is not None:
+            process = process.caller
+        if process is not None and process.process_type == campaign.process_type:
+            found[process.pk] = process
+    return [found[pk] for pk in sorted(found)]
+
+
+def costs_of_chain(
+    campaign: orm.ProcessNode, known: dict[int, JobCost] | None = None
+) -> list[JobCost]:
+    """Return the cost of every job of a campaign and of those that it goes on from.
+
+    Parameters are those of :func:`costs_of_jobs`.
+    """
+    known = {} if known is None else known
+    chain = [*predecessors_of(campaign), campaign]
+    return [cost for one in chain for cost in costs_of_jobs(one, known)]
 
 
 def ledgers_below(process: orm.ProcessNode) -> list[Mapping[str, Any]]:

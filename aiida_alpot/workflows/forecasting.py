@@ -21,7 +21,7 @@ from aiida_alpot.campaign.forecast import (
     fit_cost_law,
     shown_core_time,
 )
-from aiida_alpot.workflows.accounting import JobCost, costs_of_jobs, ledgers_below
+from aiida_alpot.workflows.accounting import JobCost, costs_of_chain, ledgers_below, predecessors_of
 from aiida_alpot.workflows.settings import BudgetSettings
 
 
@@ -45,9 +45,13 @@ def other_core_seconds(costs: Iterable[JobCost]) -> float:
 
 
 def make_forecast(campaign: orm.ProcessNode, budget: BudgetSettings) -> dict[str, Any]:
-    """Return the forecast of the next turn of a campaign."""
-    costs = costs_of_jobs(campaign)
-    law = law_of_ledger(ledgers_below(campaign))
+    """Return the forecast of the next turn of a campaign.
+
+    What its predecessors have spent is off its budget, and what they know of costs is known.
+    """
+    costs = costs_of_chain(campaign)
+    chain = [*predecessors_of(campaign), campaign]
+    law = law_of_ledger([entry for one in chain for entry in ledgers_below(one)])
     left = None
     if budget.core_hours is not None:
         left = budget.core_hours * 3600.0 - sum(cost.core_seconds for cost in costs)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ COUNTED = {
 LEDGERS = ("ledger", "ledger_held_out", "ledger_skipped", "ledger_audit")
 """Outputs of a turn that are ledgers."""
 STAGES = ("sample", "select", "label", "fit")
+_ATTEMPT = re.compile(r"_attempt_\d+$")
 HISTORY = "history_"
 """Begins the names of earlier records among the parts of a record."""
 
@@ -124,6 +126,8 @@ def sampler_of_job(job: str, settings: Mapping[str, Any]) -> str:
     samplers = [*settings["explore"], *exploration.get("explore", [])]
     names = {link_name(sampler["name"]): sampler["name"] for sampler in samplers}
     stem = job.rsplit("_", 1)[0]
+    if stem not in names:  # a further attempt, or the rest of a job that ran out of time
+        stem = _ATTEMPT.sub("", job).rsplit("_", 1)[0]
     return str(names.get(stem, stem))
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from aiida_alpot.workflows.records import is_extrapolating, turn_record
+from aiida_alpot.workflows.records import is_extrapolating, sampler_of_job, turn_record
 
 
 def chain(name="bulk", *, completed=True, grade=1.5, **more):
@@ -71,3 +71,17 @@ def test_a_chain_whose_job_was_lost_keeps_a_turn_from_being_calm(campaign_settin
         ("relax", "bulk"),
     }
     assert record["extrapolating"] is True
+
+
+@pytest.mark.parametrize(
+    ("job", "sampler"),
+    [
+        ("hot_npt_000", "hot-npt"),
+        ("hot_npt_011_attempt_2", "hot-npt"),
+        ("an_attempt_003", "an_attempt"),
+        ("an_attempt_003_attempt_12", "an_attempt"),
+    ],
+)
+def test_a_further_attempt_belongs_to_the_sampler_of_the_first(job, sampler):
+    settings = {"explore": [{"name": "hot-npt"}, {"name": "an_attempt"}]}
+    assert sampler_of_job(job, settings) == sampler

@@ -8,8 +8,16 @@ from aiida import orm
 from aiida.engine import submit
 from aiida.engine.processes import control
 
+from aiida_alpot.reports.costs import read_costs
 from aiida_alpot.reports.progress import read_progress
-from aiida_alpot.workflows.settings import check_settings
+from aiida_alpot.workflows.accounting import (
+    core_hours,
+    costs_of_chain,
+    costs_of_jobs,
+    predecessors_of,
+)
+from aiida_alpot.workflows.forecasting import make_forecast
+from aiida_alpot.workflows.settings import BudgetSettings, check_settings
 from aiida_alpot.workflows.successor import needs_fit, read_state, successor_builder
 
 pytestmark = pytest.mark.daemon
@@ -114,6 +122,25 @@ def test_the_budget_of_a_successor_counts_the_labels_of_its_predecessor(undistur
     assert after["labels_used"] == len(spent)
     assert own >= 0
     assert after["labels_used"] >= before["labels_used"]
+
+
+def test_the_core_hours_of_a_successor_count_those_of_its_predecessors(undisturbed, amended):
+    assert predecessors_of(undisturbed) == []
+    assert predecessors_of(amended) == [undisturbed]
+    before, own = costs_of_jobs(undisturbed), costs_of_jobs(amended)
+    assert before
+    assert own
+    assert costs_of_chain(amended) == [*before, *own]
+    budget = BudgetSettings(labels=40, labels_per_turn=5, turns=3, core_hours=1.0)
+    left = make_forecast(amended, budget)["core_seconds_left"]
+    assert left == pytest.approx(3600.0 - 3600.0 * (core_hours(before) + core_hours(own)))
+    spent = sum(read_progress(amended).core_seconds.values())
+    assert spent == pytest.approx(3600.0 - left)
+    assert read_costs(amended).core_seconds == pytest.approx(spent)
+
+
+def test_a_campaign_that_was_killed_is_a_predecessor_too(killed, resumed):
+    assert predecessors_of(resumed) == [killed]
 
 
 def test_a_campaign_without_a_potential_begins_anew_and_keeps_its_sets(

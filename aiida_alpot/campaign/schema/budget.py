@@ -18,8 +18,9 @@ class BudgetSection(Section):
     turns: Count = key(6, "Turns of the loop.", "numbers from 1")
     core_hours: PositiveFloat | None = key(
         None,
-        "Core-hours of all jobs: by the accounting of the scheduler, else wall time times cores. A "
-        "turn whose forecast exceeds what is left selects fewer.",
+        "Core-hours of all jobs, those of campaigns that this one goes on from included: by the "
+        "accounting of the scheduler, else wall time times cores. A turn whose forecast exceeds "
+        "what is left selects fewer.",
         "numbers above 0, or nothing",
     )
     wall_hours: PositiveFloat | None = key(
