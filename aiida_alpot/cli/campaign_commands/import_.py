@@ -58,7 +58,8 @@ def command(
             level = level_in_profile(level_file, species_in(files, species=named))
         labels = read_labels(files, level=level, species=named)
         node = store_labels(labels, into, [path.name for path in files])
+    labels_of = "1 label of" if node.n_labelled == 1 else f"{node.n_labelled} labels of"
     click.echo(
-        f"{node.n_labelled} labels of {', '.join(node.species)} as PK {node.pk} in the group "
+        f"{labels_of} {', '.join(node.species)} as PK {node.pk} in the group "
         f"'{into}', level of theory {node.level_of_theory}"
     )
