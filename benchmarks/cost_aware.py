@@ -228,10 +228,14 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    results = [run_seed(seed) for seed in range(arguments.seeds)]
+    results: list[dict[str, Any]] = []
+    if arguments.json is not None and arguments.json.exists():
+        results = json.loads(arguments.json.read_text(encoding="utf-8"))["seeds"]
+    known = {one["seed"] for one in results}
+    results += [run_seed(seed) for seed in range(arguments.seeds) if seed not in known]
     names = ("cost", "cost_to_same_forces", "labels", *FIGURES)
     summary = {name: ratio(results, name) for name in names}
     summary["converged"] = {way: sum(one[way]["converged"] for one in results) for way in WAYS}

@@ -40,8 +40,13 @@ def finer_settings(calculator: str, settings: Mapping[str, Any]) -> dict[str, di
     if settings.get("kpts") is not None:
         mesh: dict[str, Any] = {"kpts": [math.ceil(DENSER * n) for n in settings["kpts"]]}
     else:
-        mesh = {"kspacing": settings["kspacing"] / DENSER}
+        mesh = {"kspacing": _plain(settings["kspacing"] / DENSER)}
     return {
         K_MESH: {**settings, **mesh},
-        CUTOFF: {**settings, name: HIGHER * float(settings[name])},
+        CUTOFF: {**settings, name: _plain(HIGHER * float(settings[name]))},
     }
+
+
+def _plain(value: float) -> float:
+    """Return a number of few digits: AiiDA keeps 14, and a level of theory must not change."""
+    return float(f"{value:.6g}")

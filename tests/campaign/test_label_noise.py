@@ -190,3 +190,9 @@ def test_only_targets_below_the_floor_are_told():
     floor = {"forces_rmse_eV_per_A": 0.03, "energy_rmse_meV_per_atom": 1.0}
     targets = {"forces_rmse_eV_per_A": 0.02, "energy_rmse_meV_per_atom": 1.0, "other": 0.0}
     assert targets_below_floor(targets, floor) == {"forces_rmse_eV_per_A": (0.02, 0.03)}
+
+
+def test_finer_settings_have_few_digits_so_that_storing_them_changes_no_level():
+    finer = finer_settings("GPAW", {"ecut": 350.1, "kspacing": 0.5})
+    assert finer["k_mesh"]["kspacing"] == 0.333333
+    assert finer["cutoff"]["ecut"] == 455.13
