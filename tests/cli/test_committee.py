@@ -54,14 +54,14 @@ def test_a_committee_grades_what_is_sampled(committee, members, files, figures_o
 
 
 def test_a_committee_selects_what_it_disagrees_about_most(
-    committee, members, files, figures_of, alpot, tmp_path
+    committee, members, files, figures_of, alpot
 ):
     given = [committee / "cu.mtp", files / "test.xyz", "--training", files / "labelled.xyz"]
     words = ["select", *given, *members, "-o", "chosen.xyz", "--threshold"]
     deviations = grader_of(committee).grade(read_configurations(files / "test.xyz"))
     largest = max(deviations.per_configuration)
     figures = figures_of(*words, 0.99 * largest)
-    assert figures["n_selected"] == len(read_configurations(tmp_path / "chosen.xyz")) == 1
+    assert figures["n_selected"] == 1
     assert figures["largest_grade"] == pytest.approx(largest)
     assert f"largest deviation of forces {largest:.4g} eV/A" in alpot(*words, largest / 2).output
     assert figures_of(*words, 1.01 * largest)["n_selected"] == 0
