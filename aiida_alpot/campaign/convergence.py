@@ -149,14 +149,17 @@ def judge_rate(rate: Rate, limit: float | None) -> Condition:
     """
     shown = 3.0 / rate.independent if rate.independent else 1.0
     largest = limit if limit is not None else max(LOWEST_RATE, shown)
+    if largest >= 1.0:
+        told = f"{rate.extrapolating} of {rate.independent} independent frames extrapolate"
+        return Condition("rate", False, f"{told}, too few to show a rate; run longer chains")
     found = (
         f"{rate.extrapolating} of {rate.independent} independent frames extrapolate, at most "
         f"{as_percent(rate.bound)} (95 %)"
     )
-    if rate.independent and rate.bound <= largest * (1 + 1e-12) and rate.bound < 1.0:
+    if rate.bound <= largest * (1 + 1e-12):
         return Condition("rate", True, f"{found}; limit {as_percent(largest)}")
     more = ""
-    if rate.extrapolating == 0 and rate.independent and largest > 0:
+    if rate.extrapolating == 0 and largest > 0:
         more = f"; {math.ceil(3.0 / largest)} frames without any would show it, run longer chains"
     return Condition("rate", False, f"{found}, above the limit of {as_percent(largest)}{more}")
 

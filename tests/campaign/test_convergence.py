@@ -91,6 +91,10 @@ def test_chains_that_are_too_short_to_show_the_limit_are_told_how_long():
     assert "300 frames" in judge_rate(Rate(0, 24, rate_bound(0, 24)), 0.01).detail
 
 
+def test_so_few_frames_that_they_show_nothing_are_said_to_be_too_few():
+    assert "too few to show a rate" in judge_rate(Rate(1, 1, 1.0), None).detail
+
+
 def test_a_chain_that_stopped_early_is_named():
     early = chain(completed=False, chain="vacancy", reason="grade 12 > gamma_break 10")
     condition = judge_chains([chain(), early])
