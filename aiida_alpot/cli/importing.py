@@ -33,7 +33,10 @@ def level_in_profile(path: Path, species: list[str]) -> str:
 
 
 def store_labels(configurations: Configurations, group: str, sources: Sequence[str]) -> Any:
-    """Store labels as one node in a group; ``sources`` are the names of their files."""
+    """Store labels as one node in a group; ``sources`` are the names of their files.
+
+    Where the group holds the same labels already, their node is returned.
+    """
     from aiida import orm
 
     from aiida_alpot.data import ConfigurationsData
@@ -41,9 +44,11 @@ def store_labels(configurations: Configurations, group: str, sources: Sequence[s
     node = ConfigurationsData.from_configurations(configurations)
     node.label = f"imported: {', '.join(sources)}"[:250]
     node.base.extras.set("alpot_imported_from", list(sources))
-    node.store()
     found, _ = orm.Group.collection.get_or_create(group)
-    found.add_nodes(node)
+    for other in found.nodes:
+        if isinstance(other, ConfigurationsData) and other.content == node.content:
+            return other
+    found.add_nodes(node.store())
     return node
 
 

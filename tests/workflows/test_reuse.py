@@ -89,6 +89,12 @@ def test_imported_labels_are_found(imported, emt_level):
     assert node.base.extras.get("alpot_imported_from") == ["labels.npz"]
 
 
+def test_the_same_labels_are_imported_once(imported):
+    node = imported(0.755, "imported twice")
+    assert imported(0.755, "imported twice").uuid == node.uuid
+    assert len(orm.load_group("imported twice").nodes) == 1
+
+
 def test_labels_that_were_forced_to_a_level_are_never_found(imported, emt_level):
     node = imported(0.722, "imported two", level_of_theory=OTHER)
     forced = force_level(node, emt_level)
@@ -102,7 +108,7 @@ def test_labels_that_were_forced_to_a_level_are_never_found(imported, emt_level)
 
 def test_a_group_joins_its_sets_with_each_configuration_once(imported, labelled_copper):
     first = imported(0.733, "many")
-    imported(0.733, "many")
+    imported(0.733, "many", identifier=np.array(["a", "b", "c", "d"]))
     second = imported(0.744, "many")
     joined = import_group("many", "joined")
     assert joined.n_labelled == 2 * len(labelled_copper)
