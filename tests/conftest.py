@@ -99,9 +99,9 @@ def python_code(localhost):
     return installed_code(localhost, "python", sys.executable)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def daemon(aiida_profile):
-    """A running daemon with one worker; it is stopped with the session."""
+    """A running daemon with one worker; idle it takes a tenth of a core, so it ends soon."""
     from aiida.engine.daemon.client import get_daemon_client
 
     client = get_daemon_client(aiida_profile.name)
@@ -110,7 +110,7 @@ def daemon(aiida_profile):
     client.stop_daemon(wait=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run_in_daemon(daemon):
     """Submit a process and wait until it has ended; the daemon's log is shown if it does not."""
     from aiida.engine import submit
@@ -129,13 +129,13 @@ def wait_for(node, daemon, *, timeout, condition=lambda node: node.is_terminated
         if time.monotonic() > deadline:
             log = Path(daemon.daemon_log_file).read_text(encoding="utf-8")[-4000:]
             pytest.fail(f"{node} is still {node.process_state} after {timeout} s; daemon:\n{log}")
-        time.sleep(0.2)
+        time.sleep(0.5)
     return node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wait_for_process(daemon):
-    """:func:`wait_for` with the daemon of the session."""
+    """:func:`wait_for` with the daemon of the module."""
 
     def wait(node, *, timeout=400.0, condition=lambda node: node.is_terminated):
         return wait_for(node, daemon, timeout=timeout, condition=condition)
