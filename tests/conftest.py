@@ -43,6 +43,7 @@ def aiida_profile(aiida_config, aiida_profile_factory):
         aiida_config, storage_backend="core.sqlite_dos", broker_backend="core.zeromq"
     ) as profile:
         let_readers_and_writers_meet(profile)
+        profile.is_test_profile = False  # else its runners ask for their children without a pause
         profile.set_option("runner.poll.interval", 1)
         profile.set_option("logging.aiida_loglevel", "REPORT")
         profile.set_option("daemon.timeout", 60)  # seconds, for machines that are busy

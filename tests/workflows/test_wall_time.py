@@ -14,10 +14,10 @@ from aiida_alpot.calculations.continued import margin_of
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 
-SECONDS = 10
+SECONDS = 8
 """Wall time of the jobs that are too short; they end by themselves after half of it."""
-NEEDED = 8.0
-"""Seconds that the work takes, about: two or three jobs."""
+NEEDED = 6.0
+"""Seconds that the work takes at first, about: two jobs. It grows until one does not do."""
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def labelled(copper_cells):
         atoms.calc = EMT()
         atoms.get_forces()
     return Configurations.from_atoms(cells, level_of_theory="emt")
+
+
+def until_one_does_not_do(run, amount):
+    """Return the amount of work that takes more than one job, with the WorkChain and its jobs."""
+    while True:
+        node, jobs = run(amount)
+        if len(jobs) > 1:
+            return amount, node, jobs
+        amount *= 2
 
 
 def require_chain(jobs):
@@ -89,10 +98,10 @@ def test_sampling_goes_on_after_its_wall_time_to_the_same_bits(
         )
 
     trial, _ = sample(1000)
-    steps = int(1000 * NEEDED / trial.outputs.results.cool_000["seconds"])
-    whole, [_] = sample(steps)
-    short, jobs = sample(steps, SECONDS)
+    first = int(1000 * NEEDED / trial.outputs.results.cool_000["seconds"])
+    steps, short, jobs = until_one_does_not_do(lambda steps: sample(steps, SECONDS), first)
     require_chain(jobs)
+    whole, [_] = sample(steps)
     one, other = (node.outputs.candidates.cool_000 for node in (whole, short))
     assert one.content == other.content
     one, other = (node.outputs.results.cool_000["chains"] for node in (whole, short))
@@ -118,10 +127,10 @@ def test_a_fit_goes_on_after_its_wall_time_to_the_same_bits(run, campaign_settin
         )
 
     trial, _ = train(1)
-    n_starts = math.ceil(NEEDED / trial.outputs.result["seconds"])
-    whole, [_] = train(n_starts)
-    short, jobs = train(n_starts, SECONDS)
+    first = math.ceil(NEEDED / trial.outputs.result["seconds"])
+    n_starts, short, jobs = until_one_does_not_do(lambda n: train(n, SECONDS), first)
     require_chain(jobs)
+    whole, [_] = train(n_starts)
     assert short.outputs.potential.content == whole.outputs.potential.content
     assert short.outputs.active_set.content == whole.outputs.active_set.content
     one, other = (node.outputs.result.get_dict() for node in (whole, short))
