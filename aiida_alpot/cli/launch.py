@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.settings import code_labels, workchain_options
 from aiida_alpot.cli.profile import find_code, require_daemon
+from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
     from aiida_alpot.campaign.load import Campaign
@@ -118,6 +119,39 @@ def submit_builder(builder: Any, name: str, extras: dict[str, Any]) -> Any:
     group, _ = orm.Group.collection.get_or_create(f"{GROUP}{name}")
     group.add_nodes(node)
     return node
+
+
+def run_or_submit(builder: Any, *, output: str, is_submitted: bool) -> Any:
+    """Run a process to its end and return it, or submit it, say so, and return None.
+
+    Parameters
+    ----------
+    builder : ProcessBuilder
+        The inputs.
+    output : str
+        Name of the output that somebody who submits will look for.
+    is_submitted : bool
+        Whether the daemon runs it.
+
+    Raises
+    ------
+    ServiceError
+        If it ran and did not end well.
+    """
+    import click
+    from aiida.engine import run_get_node, submit
+
+    if is_submitted:
+        process = submit(builder)
+        click.echo(f"submitted {process.uuid} (PK {process.pk}); its output is '{output}'")
+        return None
+    process = run_get_node(builder).node
+    if not process.is_finished_ok:
+        raise ServiceError(
+            f"The process {process.uuid} (PK {process.pk}) ended with {process.exit_status}: "
+            f"{process.exit_message}. 'verdi process report {process.pk}' tells more."
+        )
+    return process
 
 
 def describe_campaign(campaign: Campaign) -> dict[str, Any]:

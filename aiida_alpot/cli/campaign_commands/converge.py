@@ -10,7 +10,7 @@ import click
 
 from aiida_alpot.cli.campaign_commands.options import campaign_file_argument, machines_option
 from aiida_alpot.cli.profile import profile_option
-from aiida_alpot.errors import ServiceError, SettingError
+from aiida_alpot.errors import SettingError
 
 if TYPE_CHECKING:
     from aiida_alpot.campaign.load import Campaign
@@ -57,26 +57,18 @@ def command(
     The largest difference is the floor of all errors on test sets. The measurement stays in the
     profile, where 'alpot run --dry-run' finds it and warns of targets below the floor.
     """
-    from aiida.engine import run_get_node, submit
-
     from aiida_alpot.campaign.load import load_campaign
     from aiida_alpot.cli.importing import group_reader
+    from aiida_alpot.cli.launch import run_or_submit
     from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.reports.noise import noise_lines, target_warnings
 
     campaign = load_campaign(campaign_file, machines=machines, read_group=group_reader(profile))
     open_profile(profile)
     builder = converge_builder(campaign, structures, most_atoms=most_atoms)
-    if is_submitted:
-        process = submit(builder)
-        click.echo(f"submitted {process.uuid} (PK {process.pk}); its output is 'noise'")
+    process = run_or_submit(builder, output="noise", is_submitted=is_submitted)
+    if process is None:
         return
-    process = run_get_node(builder).node
-    if not process.is_finished_ok:
-        raise ServiceError(
-            f"The process {process.uuid} (PK {process.pk}) ended with {process.exit_status}: "
-            f"{process.exit_message}. 'verdi process report {process.pk}' tells more."
-        )
     noise = process.outputs.noise.get_dict()
     if json_file is not None:
         from aiida_alpot.cli.job_folder import write_json

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from aiida_alpot.cli.profile import profile_option
-from aiida_alpot.errors import ServiceError
 
 
 @click.command("without")
@@ -39,8 +38,7 @@ def command(
     configuration (its name, or the start of its hash). POTENTIAL is the PK or UUID of a potential,
     a .mtp file that was exported, or a campaign. The process stays in the profile.
     """
-    from aiida.engine import run_get_node, submit
-
+    from aiida_alpot.cli.launch import run_or_submit
     from aiida_alpot.cli.profile import open_profile
     from aiida_alpot.reports.leaving_out import (
         chosen_labels,
@@ -54,16 +52,9 @@ def command(
     labels = chosen_labels(node, left_out)
     builder = leave_out_builder(node, [one.key for one in labels], from_scratch=from_scratch)
     click.echo(f"leaving out {len(labels)}: {', '.join(one.identifier for one in labels)[:300]}")
-    if is_submitted:
-        process = submit(builder)
-        click.echo(f"submitted {process.uuid} (PK {process.pk}); its output is 'difference'")
+    process = run_or_submit(builder, output="difference", is_submitted=is_submitted)
+    if process is None:
         return
-    process = run_get_node(builder).node
-    if not process.is_finished_ok:
-        raise ServiceError(
-            f"The process {process.uuid} (PK {process.pk}) ended with {process.exit_status}: "
-            f"{process.exit_message}. 'verdi process report {process.pk}' tells more."
-        )
     difference = process.outputs.difference.get_dict()
     if json_file is not None:
         from aiida_alpot.cli.job_folder import write_json
