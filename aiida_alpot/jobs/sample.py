@@ -100,7 +100,7 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     stop_rules, record_rules = make_rules(request)
     if request.seed < 0:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
-    census = make_census(request)
+    census = make_census(request, every=1 if sampler.independent else request.record_every)
     starts = list(Configurations.load(file_in(folder, request.starts)))
     state = None
     if request.checkpoint is not None:
@@ -142,8 +142,10 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     }
 
 
-def make_census(request: SampleRequest) -> FrameCensus | None:
+def make_census(request: SampleRequest, *, every: int) -> FrameCensus | None:
     """Return what counts and draws frames, None where no grade is known to hold.
+
+    Frames that lie ``every`` steps apart count as independent.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def make_census(request: SampleRequest) -> FrameCensus | None:
     return FrameCensus(
         sampler=request.name,
         turn=request.turn,
-        every=request.record_every,
+        every=every,
         known=request.gamma_known,
         n_drawn=request.audit_frames,
         seed=request.audit_seed,

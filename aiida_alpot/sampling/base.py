@@ -9,6 +9,7 @@ so that a sampler holds nothing but its method. The contract, tested for any sam
 - when a frame is yielded, ``frame.atoms.calc.results`` belong to just that geometry;
 - steps count from 0 (the start itself) upwards in each chain;
 - all randomness comes from the generator that is passed in;
+- where frames are ``independent``, each is judged alone and none ends the chain;
 - the last frame of a chain says how the chain ended.
 """
 
@@ -51,9 +52,15 @@ class Sampler(Protocol):
 
     ``joint`` is true where the chains depend on one another (a band, a population): then the driver
     hands over all starts at once, otherwise it starts each chain alone with a generator of its own.
+
+    ``independent`` is true where a frame does not come of the one before it (random or derived
+    structures): what would stop a chain of dynamics then concerns that frame only. One that cannot
+    be labelled is discarded, one beyond ``gamma_break`` is kept, and the chain goes on. ``starts``
+    are the parents of such frames; where nothing else is set they give composition and density.
     """
 
     joint: ClassVar[bool]
+    independent: ClassVar[bool]
 
     @property
     def settings(self) -> Any:

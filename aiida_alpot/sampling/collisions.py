@@ -46,6 +46,7 @@ class CollisionWatch:
     def __init__(self, distance: float | None = None, *, floor: float = 0.0) -> None:
         self._distance = distance
         self._floor = floor
+        self._numbers: np.ndarray | None = None
         self._positions: np.ndarray | None = None
         self._cell = np.zeros((3, 3))
         self._inverse_cell: np.ndarray | None = None
@@ -54,9 +55,13 @@ class CollisionWatch:
 
     def find(self, atoms: Atoms) -> Collision | None:
         """Return the pair that violates its distance most, or None."""
-        if self._positions is not None and self._cannot_collide(atoms):
+        if self._is_listed(atoms) and self._cannot_collide(atoms):
             return None
         return self._search(atoms)
+
+    def _is_listed(self, atoms: Atoms) -> bool:
+        """Return whether the remembered pairs are those of these atoms, kind by kind."""
+        return self._numbers is not None and np.array_equal(self._numbers, atoms.numbers)
 
     def _cannot_collide(self, atoms: Atoms) -> bool:
         positions = atoms.arrays["positions"]
@@ -103,6 +108,7 @@ class CollisionWatch:
 
     def _remember(self, atoms: Atoms, margin: float) -> None:
         self._smallest_margin = margin
+        self._numbers = atoms.numbers.copy()
         self._positions = atoms.get_positions()
         self._cell = atoms.cell.array.copy()
         has_volume = abs(np.linalg.det(self._cell)) > 1e-9

@@ -51,6 +51,7 @@ def chain_state(chain: Any) -> dict[str, Any]:
         "name": chain.name,
         "frames": chain.frames,
         "graded": chain.graded,
+        "discarded": chain.discarded,
         "largest_grade": chain.largest_grade,
         "stop": None if chain.stop is None else list(chain.stop),
         "final": dict(chain.final),
@@ -72,6 +73,7 @@ def chain_state(chain: Any) -> dict[str, Any]:
 def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
     """Give a new chain of the driver the state that another one had."""
     chain.frames, chain.graded = int(state["frames"]), int(state["graded"])
+    chain.discarded = int(state.get("discarded", 0))
     chain.largest_grade = float(state["largest_grade"])
     chain.stop = None if state["stop"] is None else Stop(*state["stop"])
     chain.final = dict(state["final"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -50,6 +50,9 @@ class ChainResult:
         Frames that carried a grade.
     kept : int
         Frames recorded.
+    discarded : int
+        Frames of no use (atoms too near, numbers that are not finite) of a sampler whose frames are
+        independent, so that the chain went on after them.
     stop, reason : str
         Kind of :class:`~aiida_alpot.sampling.stopping.Stop`, and the reason in words.
     completed : bool
@@ -69,6 +72,7 @@ class ChainResult:
     frames: int
     graded: int
     kept: int
+    discarded: int
     stop: str
     reason: str
     completed: bool
@@ -145,11 +149,19 @@ def run_sampler(
     stop_rules = stop_rules or StopRules()
     record_rules = record_rules or RecordRules()
     _check_thresholds(stop_rules, record_rules)
+    if sampler.independent:
+        record_rules = replace(record_rules, every=1)
     names = _name_chains(starts)
     check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
     sampler.check(starts)
     chains = [
-        _Chain(one, stop_rules.conditions(calculator), Recorder(record_rules), observe)
+        _Chain(
+            name=one,
+            conditions=stop_rules.conditions(calculator),
+            recorder=Recorder(record_rules),
+            observer=observe,
+            fresh=partial(stop_rules.conditions, calculator) if sampler.independent else None,
+        )
         for one in names
     ]
     moving = _restore(chains, state)
@@ -200,7 +212,9 @@ class _Chain:
     conditions: list[StopCondition]
     recorder: Recorder
     observer: Callable[[Observation], None] | None
+    fresh: Callable[[], list[StopCondition]] | None = None  # conditions that remember no frame
     frames: int = 0
+    discarded: int = 0
     graded: int = 0
     largest_grade: float = math.nan
     stop: Stop | None = None
@@ -218,16 +232,22 @@ class _Chain:
         if not math.isnan(grade):
             self.graded += 1
             self.largest_grade = float(np.fmax(self.largest_grade, grade))
+        if self.fresh is not None:
+            self.conditions = self.fresh()
         checks = (condition(seen) for condition in self.conditions)
         self.stop = next((stop for stop in checks if stop is not None), None)
         # a frame that cannot be labelled is not worth keeping
-        if self.stop is None or self.stop.kind not in ("not_finite", "collision"):
+        useless = self.stop is not None and self.stop.kind in ("not_finite", "collision")
+        if not useless:
             breaking = self.stop is not None and self.stop.kind == "gamma_break"
             self.recorder.offer(frame.atoms, frame.step, grade, breaking=breaking)
+        if self.fresh is not None and self.stop is not None and self.stop.kind != "budget":
+            self.discarded += useless
+            self.stop = None
         if self.stop is None and frame.ending is not None:
             self.stop = Stop(*frame.ending)
         self.last = seen
-        if self.observer is not None:
+        if self.observer is not None and not (useless and self.stop is None):
             self.observer(seen)
         if self.stop is not None:
             self.close()
@@ -260,6 +280,7 @@ class _Chain:
             frames=self.frames,
             graded=self.graded,
             kept=len(self.recorder.frames),
+            discarded=self.discarded,
             stop=stop.kind,
             reason=stop.reason,
             completed=stop.kind in ENDINGS,

@@ -104,6 +104,7 @@ class MolecularDynamics:
     """
 
     joint: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
 
     def __init__(self, settings: MolecularDynamicsSettings) -> None:
         self.settings = settings

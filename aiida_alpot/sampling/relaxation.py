@@ -55,6 +55,7 @@ class Relaxation:
     """Go downhill in energy or enthalpy from each start; frames are the optimiser's steps."""
 
     joint: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
 
     def __init__(self, settings: RelaxationSettings) -> None:
         self.settings = settings

@@ -21,6 +21,7 @@ from aiida_alpot.sampling import (
     make_sampler,
     run_sampler,
 )
+from aiida_alpot.sampling.collisions import CollisionWatch
 
 EVERY_FRAME = {"every": 1, "growth": 1.0, "max_frames": 10_000}
 
@@ -35,6 +36,7 @@ class Scripted:
     """A sampler that yields one atom at given positions: what the driver sees is known."""
 
     joint: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
     settings = None
 
     def __init__(self, steps):
@@ -314,6 +316,35 @@ def test_chains_that_depend_on_one_another_are_run_together(rng):
     )
     assert [(c.stop, c.steps, c.kept) for c in result.chains] == [("gamma_break", 2, 1)] * 2
     assert result.frames.chain.tolist() == ["0", "1"]
+
+
+def test_frames_that_are_independent_end_no_chain_and_are_judged_alone(rng):
+    class Independent(Scripted):
+        independent: ClassVar[bool] = True
+
+    grades = [0.5, 12.0, 0.5, math.inf, 3.0, 3.0, 0.5]
+    energies = [0.0, 0.0, 0.0, math.nan, 99.0, 0.0, 0.0]
+    seen = []
+    result = run_sampler(
+        Independent(7),
+        [Atoms("Cu", positions=[(0, 0, 0)])],
+        GradeByStep(grades, energies),
+        rng=rng,
+        record_rules=RecordRules(every=10),
+        observe=lambda one: seen.append(one.step),
+    )
+    [chain] = result.chains
+    assert (chain.stop, chain.steps, chain.discarded) == ("finished", 6, 1)
+    assert result.frames.step.tolist() == [1, 4, 5]
+    assert seen == [0, 1, 2, 4, 5, 6]
+
+
+def test_a_structure_of_other_atoms_is_searched_for_collisions_anew():
+    watch = CollisionWatch()
+    assert watch.find(Atoms("H2", positions=[(0, 0, 0), (0, 0, 0.8)])) is None
+    found = watch.find(Atoms("Au2", positions=[(0, 0, 0), (0, 0, 0.8)]))
+    assert found is not None
+    assert watch.find(Atoms("H3", positions=[(0, 0, 0), (0, 0, 0.8), (0, 0, 0.9)])) is not None
 
 
 def test_no_start_is_refused(rng):

@@ -18,6 +18,7 @@ class Approach:
     """Moves the second atom of a dimer towards the first, 0.1 A in each step."""
 
     joint = False
+    independent = False
 
     def check(self, starts):
         """Take any start."""
