@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from .daemon import wait_for
 from .processes import run
 
 pytestmark = pytest.mark.full
+SLOW = """sleep 50; export SECONDS_PER_FRAME=1.5; exec {python} {double} "$@\""""
 GREEDY = """exec {python} -c 'import time; kept = b"x" * 1_500_000_000; time.sleep(100)'"""
 
 
@@ -61,6 +63,23 @@ def test_a_job_runs_out_of_time(disturbed, interference):
     first, second, *_ = jobs_of(node, "label")
     assert (first.exit_status, second.exit_status) == (120, 0)
     assert second.get_option("max_wallclock_seconds") == 120
+
+
+def test_sampling_that_slurm_ends_goes_on_from_its_checkpoint(
+    disturbed, interference, slurm_python, services
+):
+    # it begins so late that Slurm's wall time is over before its own, and takes 90 s
+    double = Path(__file__).parents[1] / "doubles" / "slow_sampling.py"
+    python = slurm_python.filepath_executable
+    interference.before("sample", SLOW.format(python=python, double=double))
+    with disturbed("sampling ended by TIMEOUT", options="{max_wallclock_seconds: 60}") as node:
+        pass
+    first, second = jobs_of(node, "sample")
+    ended = {job["JobId"]: job["JobState"] for job in slurm.completed_jobs(services)}
+    assert ended[first.get_job_id()] == "TIMEOUT"
+    assert first.exit_status != 0
+    assert second.inputs.checkpoint.uuid == first.outputs.checkpoint.uuid
+    assert second.is_finished_ok
 
 
 @pytest.fixture

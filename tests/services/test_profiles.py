@@ -90,12 +90,12 @@ def test_init_makes_a_profile_on_the_services_with_a_cluster(by_init, command):
 def test_init_can_be_repeated_and_adds_a_cluster_by_ssh(by_init, command):
     again = command(
         by_init,
-        *("alpot", "init", "--profile", "slurm", "--no-compile", "--computer", "by-ssh"),
+        *("alpot", "init", "--profile", "slurm", "--no-compile", "--computer", "over-ssh"),
         *("--host", HOST, "--processes", 2, "--poll-interval", 1, "--alpot", SCRIPTS / "alpot"),
         answers=f"{by_init / 'scratch'}\n",  # the folder of the jobs, which is asked for
     )
     assert "profile   alpot: there already" in again
-    assert "by-ssh (core.ssh_async, core.slurm): made" in again
+    assert "over-ssh (core.ssh_async, core.slurm): made" in again
     assert "of alpot: there already" in again
 
 

@@ -147,7 +147,10 @@ def tight_daemon(daemon, production_profile, aiida_config):
     """A daemon with hardly more slots than the jobs in flight need."""
 
     def restart(slots):
-        production_profile.set_option("daemon.worker_process_slots", slots)
+        if slots is None:  # the default of AiiDA
+            production_profile.unset_option("daemon.worker_process_slots")
+        else:
+            production_profile.set_option("daemon.worker_process_slots", slots)
         aiida_config.store()
         daemons.stop_daemon()
         daemons.start_daemon(N_WORKERS)
