@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import WorkChain
+
+from aiida_alpot.workflows.once import OnceWorkChain
 
 
-class CachingWorkChain(WorkChain):
+class CachingWorkChain(OnceWorkChain):
     """A WorkChain that hands ``metadata.disable_cache`` on to the processes that it submits."""
 
     def submit(self, process: Any, inputs: Any = None, **keywords: Any) -> orm.ProcessNode:
-        """Submit the inputs of a process; see :meth:`aiida.engine.WorkChain.submit`."""
+        """Submit the inputs of a process; see :meth:`.once.OnceWorkChain.submit`."""
         if self.inputs.metadata.get("disable_cache"):
             process.metadata.disable_cache = True
         return super().submit(process, inputs, **keywords)

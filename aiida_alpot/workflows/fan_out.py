@@ -9,7 +9,7 @@ submitted, however long the others take.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida import orm
@@ -99,33 +99,11 @@ class FanOutWorkChain(SlidingWorkChain):
         self.wait_for_jobs()
 
     def submit_jobs(self, entries: Iterable[dict[str, Any]]) -> None:
-        """Submit jobs, unless a worker that was killed did so after its last checkpoint."""
-        entries = list(entries)
-        builders = [self.build_job(one["name"], one["job"], one["attempt"]) for one in entries]
-        known = self.find_submitted([one.metadata.call_link_label for one in builders])
-        for entry, builder in zip(entries, builders, strict=True):
-            pk = known.get(builder.metadata.call_link_label)
-            node = self.submit(builder) if pk is None else orm.load_node(pk)
+        """Submit jobs; those that a killed worker had submitted in this step are taken as well."""
+        for entry in entries:
+            node = self.submit(self.build_job(entry["name"], entry["job"], entry["attempt"]))
             self.mark(entry, node)
             self.add_in_flight(entry, node.pk)
-
-    def find_submitted(self, links: Sequence[str]) -> dict[str, int]:
-        """Return the PKs of those children, by the name of the call, that got to a worker."""
-        if not links:
-            return {}
-        query = orm.QueryBuilder()
-        query.append(orm.WorkChainNode, filters={"id": self.node.pk}, tag="fan")
-        query.append(
-            orm.ProcessNode,
-            with_incoming="fan",
-            edge_filters={"label": {"in": list(links)}},
-            filters={"attributes.process_state": {"in": ["waiting", "running", "finished"]}},
-            edge_project=["label"],
-            project=["id"],
-            tag="job",
-        )
-        query.order_by({"job": {"id": "asc"}})
-        return {label: pk for pk, label in query.all()}
 
     def mark(self, entry: Mapping[str, Any], node: orm.ProcessNode) -> None:
         """Write on a job that was just submitted what others have to know of it."""

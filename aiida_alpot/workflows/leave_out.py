@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, calcfunction
+from aiida.engine import ExitCode, ProcessSpec, ToContext, calcfunction
 
 from aiida_alpot.calculations import FitCalculation
 from aiida_alpot.calculations.evaluate import EvaluateCalculation
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.data import ConfigurationsData, PotentialData
 from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.once import OnceWorkChain
 from aiida_alpot.workflows.scratch import KEEP_FOLDERS, clean_folders
 
 KEPT, LEFT_OUT = "kept", "left_out"
@@ -28,7 +29,7 @@ WHEN = ("before", "after")
 _GPA = 160.21766208  # GPa in 1 eV/A^3
 
 
-class LeaveOutWorkChain(WorkChain):
+class LeaveOutWorkChain(OnceWorkChain):
     """Fit again without some labels and compare the two potentials."""
 
     @classmethod
