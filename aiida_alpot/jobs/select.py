@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The job ``select``: pass candidates through the gate, and select those worth a label.
 
-Worth a label is what enlarges the volume that the training set spans (MAXVOL), or, with a
-committee, what its members disagree about most.
+Worth a label is what enlarges the volume that the training set spans (MAXVOL), with a committee
+what its members disagree about most, or what another rule says (``aiida_alpot.selection.rules``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.jobs.selection_choice import (
+    FROZEN,
+    GENTLE,
     HELD_OUT,
     NOT_NEEDED,
+    OVER_LIMIT,
     SELECTED,
     Choice,
     choose,
@@ -28,12 +31,15 @@ from aiida_alpot.jobs.selection_choice import (
 )
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
-from aiida_alpot.selection.split import split_by_chain
-from aiida_alpot.selection.uncertainty_selection import ALIKE_WITHIN
+from aiida_alpot.selection.graded import TAIL_K
+from aiida_alpot.selection.picking import ALIKE_WITHIN
+from aiida_alpot.selection.rules import Rule
+from aiida_alpot.selection.split import draw_gentle, like_frozen, split_by_chain, split_by_frame
 
 Array = np.ndarray
 SELECTED_FILE = "selected.npz"
 TEST_FILE = "test.npz"
+GENTLE_FILE = "gentle.npz"
 MOST_LISTED = 10_000
 
 
@@ -56,10 +62,16 @@ class SelectRequest(Request):
         Files of at least two potentials. With them the candidates about which their forces disagree
         most are selected, ``threshold`` and ``entry`` (2 and 1.1 if null) are eV/A and required,
         and mode and method are not looked at.
+    rule : str or null
+        One of :data:`aiida_alpot.selection.rules.RULES`; ``maxvol`` if null, with a committee
+        ``uncertainty`` above its thresholds.
+    tail_k, tail_kind : float, str
+        Where the tail of the rule ``tail`` begins, see :mod:`aiida_alpot.selection.graded`.
     mode, method, threshold, entry, limit
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
     alike_within : float
-        With a committee, see :func:`aiida_alpot.selection.uncertainty_selection.select_uncertain`.
+        Largest difference of the fingerprints of configurations that teach the same, A; not looked
+        at by ``maxvol``, see :func:`aiida_alpot.selection.picking.pick_in_order`.
     costs : list of float or null
         What the label of each candidate costs, in any unit, in the order of the files; with it,
         or with ``cost_exponent``, those that gain most for their cost are selected.
@@ -71,8 +83,15 @@ class SelectRequest(Request):
         Files of configurations whose labels failed for good.
     pending : list of str
         Files of configurations whose labels are on their way.
+    frozen : list of str
+        Files of test sets; what is like one of their configurations is not selected.
     test_fraction : float
-        Fraction of the selected ones to hold out for tests, by whole chains.
+        Fraction of the selected ones to hold out for tests.
+    test_split : {"chain", "frame"}
+        Whether whole chains are held out, or configurations one by one.
+    gentle_tests : int
+        How many of those that need no label to draw for a gentle test set; of those beyond the
+        limit where the rule knows no end.
     seed, threads : int
         Seed of the split and of an untrained potential; threads of the linear algebra.
     """
@@ -85,6 +104,9 @@ class SelectRequest(Request):
     level: int | None = None
     cutoff: float | None = None
     min_distance: float | None = None
+    rule: Rule | None = None
+    tail_k: float = TAIL_K
+    tail_kind: Literal["rms", "variance"] = "rms"
     mode: str = "configuration"
     method: str = "parity"
     threshold: float | None = None
@@ -96,7 +118,10 @@ class SelectRequest(Request):
     gate: dict[str, Any] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     test_fraction: float = 0.0
+    test_split: Literal["chain", "frame"] = "chain"
+    gentle_tests: int = 0
     seed: int = 0
     threads: int = 1
 
@@ -105,7 +130,9 @@ REQUEST = SelectRequest
 
 
 def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
-    """Write ``selected.npz``, and ``test.npz`` if chains are held out; return what became of each.
+    """Write what is selected, and what is for tests; return what became of each candidate.
+
+    ``selected.npz``, ``test.npz`` if any are held out, and ``gentle.npz`` if gentle ones are drawn.
 
     Raises
     ------
@@ -131,6 +158,8 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         quarantined=read_sets(folder, request.quarantined, species),
         pending=read_sets(folder, request.pending, species),
     )
+    frozen = read_sets(folder, request.frozen, species)
+    verdicts = _refuse_frozen(verdicts, candidates, frozen)
     passed = np.flatnonzero([verdict.passed for verdict in verdicts])
     costs = costs_of(request, candidates)
     choice = choose(
@@ -147,14 +176,36 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     chosen = passed[choice.indices]
     filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
     ranked = candidates.replace(grade=filled).select(chosen)
-    kept, held_out = split_by_chain(
-        ranked, request.test_fraction, np.random.default_rng(request.seed)
-    )
+    rng = np.random.default_rng(request.seed)
+    split = split_by_chain if request.test_split == "chain" else split_by_frame
+    kept, held_out = split(ranked, request.test_fraction, rng)
     ranked.select(kept).save(folder / SELECTED_FILE)
     if request.test_fraction > 0.0:
         ranked.select(held_out).save(folder / TEST_FILE)
     outcome = _outcomes(verdicts, passed, choice, set(chosen[held_out].tolist()))
+    if request.gentle_tests:
+        spare = _spare(outcome)
+        gentle = draw_gentle(candidates, spare, request.gentle_tests, rng, selected=ranked)
+        candidates.replace(grade=filled).select(gentle).save(folder / GENTLE_FILE)
+        for place in gentle.tolist():
+            outcome[place] = Verdict(True, GENTLE, choice.details[GENTLE])
     return _report(candidates, outcome, grades, grades[passed])
+
+
+def _refuse_frozen(
+    verdicts: list[Verdict], candidates: Configurations, frozen: Configurations
+) -> list[Verdict]:
+    """Return the verdicts with those of candidates that are like a frame of a test set."""
+    if not len(frozen):
+        return verdicts
+    passed = np.flatnonzero([verdict.passed for verdict in verdicts])
+    alike = passed[like_frozen(candidates.select(passed), frozen)]
+    detail = "is like a configuration of a test set that stays frozen"
+    refused = set(alike.tolist())
+    return [
+        Verdict(False, FROZEN, detail) if place in refused else verdict
+        for place, verdict in enumerate(verdicts)
+    ]
 
 
 def _outcomes(
@@ -170,6 +221,13 @@ def _outcomes(
     for index, rule in rules.items():
         outcomes[index] = Verdict(True, rule, choice.details[rule])
     return outcomes
+
+
+def _spare(outcomes: list[Verdict]) -> Array:
+    """Return the candidates that a gentle test set can be drawn from."""
+    rules = np.array([outcome.rule for outcome in outcomes], dtype=np.str_)
+    not_needed = np.flatnonzero(rules == NOT_NEEDED)
+    return not_needed if len(not_needed) else np.flatnonzero(rules == OVER_LIMIT)
 
 
 def _report(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Which candidates a selection takes: by MAXVOL, or by the disagreement of a committee.
+"""Which candidates a selection takes: by MAXVOL, by a committee, or by another rule.
 
-Both answer with a :class:`Choice`, in words that people understand without knowing which it was.
+All answer with a :class:`Choice`, in words that people understand without knowing which it was.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from aiida_alpot.selection.maxvol_selection import (
     fill_by_configuration,
     select,
 )
+from aiida_alpot.selection.rules import GRADED, RuleSettings, make_selector
 from aiida_alpot.selection.uncertainty_selection import select_uncertain
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 SELECTED, HELD_OUT, OVER_LIMIT, NOT_NEEDED = "selected", "held_out", "over_limit", "not_needed"
-ALIKE = "alike"
+ALIKE, GENTLE, FROZEN = "alike", "gentle_test", "frozen_test"
 _DETAILS = {
     SELECTED: "enlarges the volume that the training set spans",
     HELD_OUT: "selected, and held out for a test set with its chain",
     OVER_LIMIT: "would enlarge the volume, but others gain more",
     NOT_NEEDED: "lies within what the training set and the selected ones span",
+    GENTLE: "needs no label, and was drawn for a gentle test set",
 }
 _GAINS_LESS_FOR_ITS_COST = "would enlarge the volume, but others gain more for their cost"
 _DETAILS_OF_COMMITTEES = {
@@ -49,6 +51,14 @@ _DETAILS_OF_COMMITTEES = {
     OVER_LIMIT: "the committee disagrees more about others",
     NOT_NEEDED: "the committee agrees about it well enough",
     ALIKE: "is like a candidate that the committee disagrees about more",
+    GENTLE: _DETAILS[GENTLE],
+}
+_REASONS = {
+    "tail": "its grade is in the tail of all grades",
+    "uncertainty": "its grade is among the largest",
+    "farthest_points": "is farthest from the training set and those selected before",
+    "cur": "has the largest leverage",
+    "random": "was drawn at random",
 }
 
 
@@ -105,7 +115,10 @@ def choose(
     SpeciesError
         If the potential or its committee lacks a species of the candidates.
     """
+    if request.rule not in (None, "maxvol"):
+        return _choose_by_rule(request, folder, potential, candidates, training)
     if request.committee:
+        _require_no_maxvol(request)
         return _choose_uncertain(request, folder, potential, candidates)
     potential = potential or _untrained_potential(request, training, candidates)
     selection = _select(request, potential, candidates, training, costs)
@@ -130,6 +143,11 @@ def costs_of(request: SelectRequest, candidates: Configurations) -> Array | None
         return None
     if request.costs is not None and request.cost_exponent is not None:
         raise SettingError("Give 'costs' or 'cost_exponent', not both.")
+    if request.rule not in (None, "maxvol"):
+        raise SettingError(
+            f"The rule '{request.rule}' tells no gain that could be divided by a cost; leave out "
+            "'costs' and 'cost_exponent', or select by 'maxvol'."
+        )
     if request.committee:
         raise SettingError(
             "A committee tells no gain of information that could be divided by a cost; leave out "
@@ -141,6 +159,67 @@ def costs_of(request: SelectRequest, candidates: Configurations) -> Array | None
     if not power > 0.0:
         raise SettingError(f"'cost_exponent' is {power:g}; it must be above zero.")
     return check_costs(candidates.n_atoms.astype(np.float64) ** power, len(candidates))
+
+
+def _require_no_maxvol(request: SelectRequest) -> None:
+    if request.rule == "maxvol":
+        raise SettingError(
+            "The rule 'maxvol' compares rows and asks no committee; leave out one of the two, or "
+            "give the rule 'uncertainty' or 'tail'."
+        )
+
+
+def _choose_by_rule(
+    request: SelectRequest,
+    folder: Path,
+    potential: MomentTensorPotential | None,
+    candidates: Configurations,
+    training: Configurations,
+) -> Choice:
+    """Select by any rule but MAXVOL; ``request.rule`` is not None."""
+    rule = str(request.rule)
+    grader = None
+    if request.committee:
+        if rule not in GRADED:
+            raise SettingError(
+                f"The rule '{rule}' asks no committee; leave it out, or give one of the rules "
+                f"{' and '.join(GRADED)}."
+            )
+        species = request.species if potential is None else potential.species
+        grader = CommitteeGrader(read_committee(folder, request.committee, species))
+    elif rule in GRADED and (potential is None or not is_trained(potential) or not len(training)):
+        raise SettingError(
+            f"The rule '{rule}' goes by grades: give a trained potential and its training set, or "
+            "a committee. Before the first fit 'maxvol', 'farthest_points', 'cur' and 'random' "
+            "select by the form of a potential."
+        )
+    elif rule != "random":
+        potential = potential or _untrained_potential(request, training, candidates)
+    settings = RuleSettings(
+        mode=request.mode,
+        method=request.method,
+        threshold=request.threshold,
+        entry=request.entry,
+        tail_k=request.tail_k,
+        tail_kind=request.tail_kind,
+        alike_within=request.alike_within,
+    )
+    picked = make_selector(
+        rule, training=training, potential=potential, grader=grader, settings=settings
+    ).select(candidates, limit=request.limit, rng=np.random.default_rng(request.seed))
+    return Choice(
+        indices=picked.indices,
+        others={ALIKE: picked.alike, OVER_LIMIT: picked.over_limit},
+        grades=picked.grades,
+        details={
+            SELECTED: _REASONS[rule],
+            HELD_OUT: _DETAILS[HELD_OUT],
+            OVER_LIMIT: "comes after those that the limit allows",
+            NOT_NEEDED: "is not among those that the rule selects",
+            ALIKE: "is like a configuration that is known or selected",
+            GENTLE: _DETAILS[GENTLE],
+        },
+    )
 
 
 def _choose_uncertain(

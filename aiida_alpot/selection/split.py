@@ -2,7 +2,12 @@
 """Test sets that tell the truth: whole chains are held out, never single frames.
 
 Neighbouring frames of one trajectory are nearly the same; a test frame whose neighbours were
-trained on measures memory, not prediction.
+trained on measures memory, not prediction. What stems from independent structures, such as derived
+or random ones, or frames that selection has found to be unlike, may be split by frames.
+
+Two kinds of test sets are told apart (Waters and Rondinelli): *difficult* ones are a share of what
+was selected, *gentle* ones are drawn from what needed no label. Both stay frozen: what is like one
+of their frames is never trained on (:func:`like_frozen`).
 """
 
 from __future__ import annotations
@@ -11,6 +16,9 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
+from aiida_alpot.selection.duplicates import find_like_known
+from aiida_alpot.selection.fingerprints import fingerprints
+from aiida_alpot.selection.picking import ALIKE_WITHIN, pick_in_order
 
 Array = np.ndarray
 
@@ -45,10 +53,7 @@ def split_by_chain(
     SettingError
         If the fraction is out of range.
     """
-    if not 0.0 <= fraction < 1.0:
-        raise SettingError(
-            f"The test fraction is {fraction:g}; it must be at least 0 and less than 1."
-        )
+    _check_fraction(fraction)
     chain_of = chain_indices(configurations)
     n_chains = int(chain_of.max(initial=-1)) + 1
     sizes = np.bincount(chain_of, minlength=n_chains)
@@ -62,6 +67,78 @@ def split_by_chain(
             count += int(sizes[chain])
     in_test = np.isin(chain_of, held_out)
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+def split_by_frame(
+    configurations: Configurations, fraction: float, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Split configurations into training and test at random, one by one.
+
+    Arguments and errors as those of :func:`split_by_chain`; the number held out is the nearest to
+    the fraction, and at least one is left to train on.
+    """
+    _check_fraction(fraction)
+    n = len(configurations)
+    count = min(round(fraction * n), max(n - 1, 0))
+    held_out = np.sort(rng.permutation(n)[:count])
+    return np.setdiff1d(np.arange(n), held_out), held_out
+
+
+def draw_gentle(
+    candidates: Configurations,
+    spare: Array,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    selected: Configurations,
+    alike_within: float = ALIKE_WITHIN,
+) -> Array:
+    """Draw frames for a gentle test set from those that need no label.
+
+    Parameters
+    ----------
+    candidates : Configurations
+        What selection was made from.
+    spare : (n,) int64
+        Places of those that were not selected.
+    count : int
+        How many are wanted; fewer are drawn where there are fewer.
+    rng : numpy.random.Generator
+        Decides which.
+    selected : Configurations
+        Selected ones; what is like one of them is not drawn, nor what is like one drawn before.
+    alike_within : float
+        See :func:`~aiida_alpot.selection.picking.pick_in_order`.
+
+    Returns
+    -------
+    (k,) int64
+        Places of candidates, increasing.
+    """
+    if count < 1 or not len(spare):
+        return np.zeros(0, dtype=np.int64)
+    order = spare[rng.permutation(len(spare))].tolist()
+    picked = pick_in_order(
+        order, candidates, known=selected, limit=count, alike_within=alike_within
+    )
+    return np.sort(picked.indices)
+
+
+def like_frozen(
+    candidates: Configurations, frozen: Configurations, *, alike_within: float = ALIKE_WITHIN
+) -> Array:
+    """(n,) bool: whether each candidate is like a frame of a frozen test set."""
+    if not len(frozen) or not len(candidates):
+        return np.zeros(len(candidates), dtype=bool)
+    found = find_like_known(fingerprints(candidates), fingerprints(frozen), alike_within)
+    return np.array([other is not None for other in found])
+
+
+def _check_fraction(fraction: float) -> None:
+    if not 0.0 <= fraction < 1.0:
+        raise SettingError(
+            f"The test fraction is {fraction:g}; it must be at least 0 and less than 1."
+        )
 
 
 def chain_indices(configurations: Configurations) -> Array:

@@ -18,14 +18,11 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.grader import Grader
 from aiida_alpot.selection.duplicates import find_alike
 from aiida_alpot.selection.fingerprints import fingerprints
+from aiida_alpot.selection.picking import ALIKE_WITHIN, check_alike_within, check_limit
+
+__all__ = ["ALIKE_WITHIN", "UncertainSelection", "select_uncertain"]
 
 Array = np.ndarray
-ALIKE_WITHIN = 0.015
-"""Difference of fingerprints, A, up to which two configurations teach the same.
-
-In copper at 300 and 1000 K, cells of 32 and 108 atoms, frames 4 fs apart differ by 0.007 to
-0.012 A, frames 40 fs or more apart by 0.02 to 0.055 (medians).
-"""
 
 
 @dataclass(frozen=True)
@@ -119,9 +116,5 @@ def _check(*, threshold: float, entry: float, limit: int | None, alike_within: f
                 f"The {name} of the uncertainty is {value:g}; give a positive number, in eV/A for "
                 "deviations of forces."
             )
-    if limit is not None and limit < 1:
-        raise SettingError(f"At most {limit} configurations are to be selected; allow one or more.")
-    if not alike_within >= 0.0:
-        raise SettingError(
-            f"Configurations are alike within {alike_within:g} A; give zero or a positive number."
-        )
+    check_limit(limit)
+    check_alike_within(alike_within)
