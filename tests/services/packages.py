@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from .processes import HarnessError, run
@@ -17,14 +18,16 @@ PACKAGES = {
     "openssh-server": "/usr/sbin/sshd",
     "openssh-client": "/usr/bin/ssh-keygen",
 }
+ACCOUNTS = {"mariadb-server": "/usr/sbin/mariadbd", "slurmdbd": "/usr/sbin/slurmdbd"}
+"""What Slurm keeps accounts with."""
 
 
-def missing_packages() -> list[str]:
+def missing_packages(wanted: Mapping[str, str] = PACKAGES) -> list[str]:
     """Return the packages of which the program is not there."""
-    return [name for name, path in PACKAGES.items() if not Path(path).exists()]
+    return [name for name, path in wanted.items() if not Path(path).exists()]
 
 
-def install_packages() -> list[str]:
+def install_packages(wanted: Mapping[str, str] = PACKAGES) -> list[str]:
     """Install with apt what is missing; return what was installed.
 
     Raises
@@ -32,7 +35,7 @@ def install_packages() -> list[str]:
     HarnessError
         If something is missing and this process may not install it, or apt fails.
     """
-    missing = missing_packages()
+    missing = missing_packages(wanted)
     if os.geteuid() != 0:
         raise HarnessError("The services are started as root: sudo make test-services.")
     if not missing:
