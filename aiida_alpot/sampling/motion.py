@@ -10,7 +10,10 @@ import numpy as np
 from ase import Atoms
 from ase.md.md import MolecularDynamics as Integrator
 
-REMEMBERED = ("p_eps", "accel", "force_eps", "gamma_mod", "v", "transferred_energy")
+REMEMBERED = (
+    *("p_eps", "accel", "force_eps", "gamma_mod", "v", "transferred_energy"),
+    *("Told", "Nold", "rold", "previous_energies", "energy_target"),
+)
 """What integrators carry from one step to the next beside the atoms."""
 
 

@@ -19,7 +19,9 @@ from aiida_alpot.properties.registry import PROPERTIES
 from aiida_alpot.sampling.registry import SAMPLERS
 from aiida_alpot.selection.gate import GateSettings
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "campaign-file.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "campaign-file.md").read_text(encoding="utf-8")
+SAMPLERS_DOCUMENT = (DOCS / "samplers.md").read_text(encoding="utf-8")
 
 SECTIONS = {
     "potential.": schema.PotentialSection,
@@ -60,13 +62,9 @@ def documented_keys() -> set[str]:
     cells = re.findall(r"^\| ([^|]*) \|", DOCUMENT, flags=re.MULTILINE)
     in_gpaw = DOCUMENT[DOCUMENT.index("Settings of GPAW") :]
     in_gpaw = in_gpaw[: in_gpaw.index("Settings of the others")]
-    keys = {
-        key
-        for cell in cells
-        if f"| {cell} |" not in in_gpaw
-        for key in re.findall("`([^`]*)`", cell)
-    }
-    return keys
+    cells = [cell for cell in cells if f"| {cell} |" not in in_gpaw]
+    cells += re.findall(r"^\| ([^|]*) \|", SAMPLERS_DOCUMENT, flags=re.MULTILINE)
+    return {key for cell in cells for key in re.findall("`([^`]*)`", cell)}
 
 
 def test_the_documented_keys_are_those_of_the_schema():

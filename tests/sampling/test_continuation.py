@@ -47,6 +47,12 @@ KINDS = {
         "cell": "flexible",
     },
     "relaxation": {"kind": "relaxation", "steps": 12, "fmax": 1e-6},
+    "contour": {
+        "kind": "contour_exploration",
+        "energy_above_start_eV_per_atom": [0.0, 0.001],
+        "max_step_A": 0.01,
+        "steps": 30,
+    },
 }
 
 
