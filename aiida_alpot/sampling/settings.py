@@ -35,7 +35,8 @@ def require(condition: bool, name: str, value: object, allowed: str) -> None:
 def make_settings(settings_class: type, values: Mapping[str, Any], *, owner: str) -> Any:
     """Build a frozen dataclass of settings from plain values.
 
-    Lists become tuples and whole numbers are taken where a real number is asked for.
+    Lists become tuples, whole numbers are taken where a real number is asked for, and mappings
+    are checked value by value.
 
     Raises
     ------
@@ -79,6 +80,8 @@ def _try_option(value: Any, hint: Any) -> tuple[bool, Any]:
         return value in typing.get_args(hint), value
     if origin is tuple:
         return _try_tuple(value, typing.get_args(hint))
+    if origin is Mapping:
+        return _try_mapping(value, typing.get_args(hint)[1])
     if hint is float:
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
         return fits, float(value) if fits else value
@@ -98,11 +101,30 @@ def _try_tuple(value: Any, items: tuple[Any, ...]) -> tuple[bool, Any]:
     return all(fits for fits, _ in pairs), tuple(converted for _, converted in pairs)
 
 
+def _try_mapping(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Try a mapping whose keys are text; of each value the first option that fits counts."""
+    if not isinstance(value, Mapping):
+        return False, value
+    made = {}
+    for key, one in value.items():
+        tried = [_try_option(one, option) for option in _options(hint)]
+        fitting = [converted for fits, converted in tried if fits]
+        if not isinstance(key, str) or not fitting:
+            return False, value
+        made[key] = fitting[0]
+    return True, made
+
+
 def _describe_type(hint: Any) -> str:
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         return "one of " + ", ".join(str(value) for value in typing.get_args(hint))
     if origin is tuple:
         return f"a list [{', '.join(_describe_type(item) for item in typing.get_args(hint))}]"
+    if origin is Mapping:
+        value = " or ".join(_describe_type(one) for one in _options(typing.get_args(hint)[1]))
+        return f"a mapping of names to {value}"
+    if hint is Ellipsis:
+        return "..."
     names = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
     return "null" if hint is type(None) else names.get(hint, getattr(hint, "__name__", str(hint)))
