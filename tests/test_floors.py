@@ -34,6 +34,7 @@ FLOORS = {
     "mtp": 1,
     "fitting": 1,
     "grading": 1,
+    "bias": 1,
     "sampling": 1,
     "selection": 1,
     "properties": 1,

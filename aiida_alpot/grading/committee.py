@@ -9,23 +9,31 @@ in eV/A; that of a configuration is the largest of its atoms. Unlike the extrapo
 a unit, and no value at which extrapolation begins: thresholds are errors of forces that matter.
 Members that are fitted to bootstrap samples of one training set spread about as far as a fit is
 uncertain because its data are few; an error that all share, such as that of the form of the
-potential, they do not show.
+potential, they do not show. :func:`force_uncertainty` makes of a deviation the error of a force
+that is expected with it, :mod:`aiida_alpot.grading.calibration` the factor between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError, SpeciesError
+from aiida_alpot.grading.committee_energies import deviation_of_energies
 from aiida_alpot.grading.grader import Grades
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.neighbors import batch_neighbor_list
 
+if TYPE_CHECKING:
+    from aiida_alpot.mtp.evaluate import Evaluation
+
 Array = np.ndarray
 ATOMS_PER_PART = 20_000
+NORMAL_99 = 2.58
+"""99 % of the errors of a normal distribution are within this factor of its deviation."""
 
 
 class CommitteeGrader:
@@ -70,15 +78,27 @@ class CommitteeGrader:
         parts = [self._deviations_of_part(part) for part in configurations.parts(ATOMS_PER_PART)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
+    def energy_deviations(self, configurations: Configurations) -> Array:
+        """Return (n,): the standard deviation of the energy of each configuration, eV.
+
+        See :mod:`aiida_alpot.grading.committee_energies`.
+        """
+        parts = [
+            deviation_of_energies(one.energy for one in self._evaluate_members(part))
+            for part in configurations.parts(ATOMS_PER_PART)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
     def _deviations_of_part(self, configurations: Configurations) -> Array:
+        return deviation_of_forces(one.forces for one in self._evaluate_members(configurations))
+
+    def _evaluate_members(self, configurations: Configurations) -> Iterator[Evaluation]:
         """Evaluate the members one after another, with one neighbour list for all."""
         from aiida_alpot.mtp.evaluate import evaluate
 
         neighbors = batch_neighbor_list(configurations, self.cutoff)
-        return deviation_of_forces(
-            evaluate(potential, configurations, neighbors=neighbors).forces
-            for potential in self.potentials
-        )
+        for potential in self.potentials:
+            yield evaluate(potential, configurations, neighbors=neighbors)
 
 
 def check_members(potentials: Sequence[MomentTensorPotential]) -> None:
@@ -121,3 +141,30 @@ def deviation_of_forces(forces: Iterable[Array]) -> Array:
         squares = squares + np.einsum("ij,ij->i", before, one - mean)
     deviations: Array = np.sqrt(np.maximum(squares, 0.0) / (count - 1))
     return deviations
+
+
+def force_uncertainty(deviations: Array, *, factor: float = NORMAL_99) -> Array:
+    """Return (n_atoms,): delta_i, the error of the force that is expected on each atom, eV/A.
+
+    delta_i = factor * sigma_i. With the factor 2.58, the 99 % quantile of a normal number, it is
+    the uncertainty of nearsighted force training (Zeng, Chen and Peterson, J. Chem. Phys. 156,
+    064104 (2022)). For the length of a vector whose three components are normal, 1.94 would do.
+    Neither knows of errors that all members share: fit the factor to errors that were found,
+    :func:`aiida_alpot.grading.calibration.fit_factor`.
+
+    Parameters
+    ----------
+    deviations : (n_atoms,) float64
+        Of :meth:`CommitteeGrader.force_deviations`, eV/A.
+    factor : float
+        Dimensionless, positive.
+
+    Raises
+    ------
+    SettingError
+        If the factor is not positive.
+    """
+    if not factor > 0:
+        raise SettingError(f"The factor of the uncertainty is {factor!r}; it must be positive.")
+    uncertainties: Array = factor * deviations
+    return uncertainties

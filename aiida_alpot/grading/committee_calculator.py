@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 
 from aiida_alpot.grading.committee import check_members, deviation_of_forces
+from aiida_alpot.grading.committee_energies import EnergyMoments, EnergySpread
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 from aiida_alpot.mtp.verlet import VerletList
+
+Array = np.ndarray
 
 
 class CommitteeMTP(MTP):
@@ -23,6 +27,8 @@ class CommitteeMTP(MTP):
     ``results["grades"]`` is the standard deviation of the force on each atom among the members in
     eV/A, as in :class:`~aiida_alpot.grading.committee.CommitteeGrader`, and ``results["grade"]``
     the largest of them: whatever reads extrapolation grades reads these.
+    ``results["energy_deviation"]`` is the spread of their energies, eV, and :attr:`spread` holds
+    its derivatives too (:mod:`aiida_alpot.grading.committee_energies`).
 
     Parameters
     ----------
@@ -59,7 +65,13 @@ class CommitteeMTP(MTP):
         )
         check_members(self.committee)
         check_members([self.potential, *self.committee])
-        self.implemented_properties = [*self.implemented_properties, "grade", "grades"]
+        self.implemented_properties = [
+            *self.implemented_properties,
+            "grade",
+            "grades",
+            "energy_deviation",
+        ]
+        self.spread: EnergySpread | None = None
         # pairs beyond the cutoff of a potential leave no trace in its results
         longest = max(one.cutoff for one in (self.potential, *self.committee))
         self.neighbors = VerletList(longest, skin)
@@ -74,12 +86,19 @@ class CommitteeMTP(MTP):
     ) -> None:
         """Compute everything at once, the members with the neighbour list of the potential."""
         super().calculate(atoms, properties, system_changes)
-        deviations = deviation_of_forces(
-            evaluator.evaluate(self.neighbors, threads=self.threads).forces
-            for evaluator in self._evaluators_of_members()
-        )
+        moments = EnergyMoments()
+        deviations = deviation_of_forces(self._forces_of_members(moments))
+        self.spread = moments.spread()
         self.results["grades"] = deviations
         self.results["grade"] = float(deviations.max(initial=0.0))
+        self.results["energy_deviation"] = self.spread.deviation
+
+    def _forces_of_members(self, moments: EnergyMoments) -> Iterator[Array]:
+        """Evaluate one member after the other, and tell ``moments`` of each."""
+        for evaluator in self._evaluators_of_members():
+            sites = evaluator.evaluate(self.neighbors, threads=self.threads)
+            moments.add(float(sites.energies.sum()), sites.forces, sites.strains.sum(axis=0))
+            yield sites.forces
 
     def _evaluators_of_members(self) -> list[SiteEvaluator]:
         """Return what evaluates the members, made anew where the atoms are others."""

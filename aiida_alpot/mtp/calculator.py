@@ -127,7 +127,7 @@ class MTP(Calculator):  # type: ignore[misc]
         known: Atoms = self.atoms if atoms is None else self._remember(atoms)
         evaluator = self._evaluator_of(known.numbers)
         self.neighbors.update(known)
-        grades = _GradeCollector(self.active_set, len(known)) if self.active_set else None
+        grades = self._collector_of_grades(len(known))
         sites = evaluator.evaluate(
             self.neighbors, row_sink=grades.take if grades else None, threads=self.threads
         )
@@ -151,6 +151,10 @@ class MTP(Calculator):  # type: ignore[misc]
             self.results["stress"] = strain / volume
         if grades:
             self.results.update(grades.results())
+
+    def _collector_of_grades(self, n_atoms: int) -> GradeCollector | None:
+        """Return what looks at rows as they are computed, if anything does."""
+        return None if self.active_set is None else GradeCollector(self.active_set, n_atoms)
 
     def _remember(self, atoms: Atoms) -> Atoms:
         """Keep a copy of the atoms; of the same atoms elsewhere only what has changed.
@@ -196,7 +200,7 @@ def _volume(cell: Array) -> float:
     return abs(float(product))
 
 
-class _GradeCollector:
+class GradeCollector:
     """Grades rows of atoms as they are computed."""
 
     def __init__(self, active_set: ActiveSet, n_atoms: int) -> None:
@@ -207,6 +211,7 @@ class _GradeCollector:
         self._n_atoms = n_atoms
 
     def take(self, blocks: Array, rows: Array) -> None:
+        """Grade the atoms of some blocks, or add up their rows."""
         if self._by_atom:
             grade_blocks(blocks, rows, self._active_set.packed_coefficients, self._grades)
         else:
@@ -215,11 +220,16 @@ class _GradeCollector:
             self._parts.append((int(atoms[0]), by_atom.sum(axis=0)))
 
     def results(self) -> dict[str, Any]:
+        """Return the results of a calculator that grades."""
         if self._by_atom:
             return {"grade": float(self._grades.max(initial=0.0)), "grades": self._grades}
+        return {"grade": float(self._active_set.grades(self._mean_row())[0])}
+
+    def _mean_row(self) -> Array:
+        """Return (1, n_parameters): the row of the configuration."""
         total = sum(part for _, part in sorted(self._parts, key=lambda part: part[0]))
-        mean = np.atleast_2d(total / self._n_atoms)
-        return {"grade": float(self._active_set.grades(mean)[0])}
+        mean: Array = np.atleast_2d(total / self._n_atoms)
+        return mean
 
 
 def _load_active_set(
