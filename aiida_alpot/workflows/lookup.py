@@ -10,6 +10,8 @@ profile is searched, imported ones too, but for those whose labels were forced t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from aiida import orm
 
@@ -17,22 +19,32 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.workflows.restate import FORCED, is_forced
 
 
-def known_labels(level_of_theory: str) -> dict[str, str]:
+def known_labels(level_of_theory: str, *, since: datetime | None = None) -> dict[str, str]:
     """Return where each label of one level of theory lies: hash of the configuration -> node UUID.
 
     Of several nodes that hold a label the oldest is taken, which is the one that the job left
     or the user gave, so that the answer stays the same while copies are made.
+
+    Parameters
+    ----------
+    level_of_theory : str
+        Of the labels; of none nothing is known.
+    since : datetime, optional
+        Only sets that were made later are searched.
     """
     if not level_of_theory:
         return {}
+    filters: dict[str, Any] = {
+        "attributes.level_of_theory": level_of_theory,
+        "attributes.n_labelled": {">": 0},
+        "extras": {"!has_key": FORCED},
+    }
+    if since is not None:
+        filters["ctime"] = {">": since}
     query = orm.QueryBuilder()
     query.append(
         ConfigurationsData,
-        filters={
-            "attributes.level_of_theory": level_of_theory,
-            "attributes.n_labelled": {">": 0},
-            "extras": {"!has_key": FORCED},
-        },
+        filters=filters,
         project=["uuid", "attributes.label_hashes"],
         tag="labelled",
     )

@@ -5,16 +5,24 @@ Every label job is marked with the hashes of its configurations and their level 
 WorkChain submits anything, it takes over the jobs of its configurations that another one, of this
 campaign or of any other, has submitted and that have not ended; also those that an earlier turn
 left alone at its deadline and that have ended since, so that their failures are read too.
+
+Between looking and marking nobody else may look: the workers of a profile, which run on one
+machine, take turns at it with the lock of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from aiida import orm
 from aiida.common import timezone
+from aiida.manage import get_manager
+from aiida.manage.configuration import get_config
 
 MARK = "alpot_label_job"
 LEFT_ALONE = "alpot_left_alone"
@@ -49,8 +57,27 @@ def leave_alone(node: orm.ProcessNode) -> None:
     node.base.extras.set(LEFT_ALONE, True)
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other worker of the profile looks for label jobs or submits them.
+
+    The lock ends with the worker, also where it is killed. A file system that knows no locks is no
+    reason to stop: what they exclude is one moment in which two look for the same.
+    """
+    name = f"alpot_labels_{get_manager().get_profile().uuid}.lock"
+    with Path(get_config().dirpath, name).open("w", encoding="utf-8") as stream:
+        with suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
 def find_jobs_at_work(
-    hashes: Sequence[str], missing: Sequence[int], level_of_theory: str
+    hashes: Sequence[str],
+    missing: Sequence[int],
+    level_of_theory: str,
+    *,
+    first: int = 0,
+    besides: orm.ProcessNode | None = None,
 ) -> list[dict[str, Any]]:
     """Return the jobs to take over, newest first, as entries of a plan with their ``pk``.
 
@@ -62,21 +89,26 @@ def find_jobs_at_work(
         Those that have no label.
     level_of_theory : str
         Of the labels.
+    first : int
+        Number in the name of the first of them.
+    besides : ProcessNode, optional
+        Whose own jobs are left out, and with them those that have ended: it has looked before.
     """
     place_of = {hashes[index]: index for index in missing}
     adopted: list[dict[str, Any]] = []
-    for pk, mark in _marked_jobs():
+    for pk, mark in _marked_jobs(has_ended=besides is None):
         if mark["level_of_theory"] != level_of_theory:
             continue
-        indices = sorted(place_of.pop(one) for one in mark["hashes"] if one in place_of)
-        if indices:
-            job = {**mark["job"], "indices": indices}
-            name = f"adopted_{len(adopted):03d}"
-            adopted.append({"name": name, "job": job, "attempt": mark["attempt"], "pk": pk})
+        shared = [one for one in mark["hashes"] if one in place_of]
+        if not shared or (besides is not None and orm.load_node(pk).caller == besides):
+            continue
+        job = {**mark["job"], "indices": sorted(place_of.pop(one) for one in shared)}
+        name = f"adopted_{first + len(adopted):03d}"
+        adopted.append({"name": name, "job": job, "attempt": mark["attempt"], "pk": pk})
     return adopted
 
 
-def _marked_jobs() -> list[tuple[int, dict[str, Any]]]:
+def _marked_jobs(*, has_ended: bool) -> list[tuple[int, dict[str, Any]]]:
     query = orm.QueryBuilder()
     at_work = {
         "and": [
@@ -89,12 +121,10 @@ def _marked_jobs() -> list[tuple[int, dict[str, Any]]]:
             {"mtime": {">": timezone.now() - STALE_AFTER}},
         ]
     }
+    left_alone = [{f"extras.{LEFT_ALONE}": True}] if has_ended else []
     query.append(
         orm.ProcessNode,
-        filters={
-            "extras": {"has_key": MARK},
-            "or": [at_work, {f"extras.{LEFT_ALONE}": True}],
-        },
+        filters={"extras": {"has_key": MARK}, "or": [at_work, *left_alone]},
         project=["id", f"extras.{MARK}"],
         tag="job",
     )

@@ -25,10 +25,11 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.workflows.accounting import cores_of_node
 from aiida_alpot.workflows.fan_out import describe_end
-from aiida_alpot.workflows.label.adoption import find_jobs_at_work, leave_alone, mark_job
+from aiida_alpot.workflows.label.adoption import leave_alone
 from aiida_alpot.workflows.label.collect import collect_labels
-from aiida_alpot.workflows.label.deadline import OUTSTANDING, ClosingWorkChain
-from aiida_alpot.workflows.label.gather import MOST_JOBS, gather, gather_again, gather_found
+from aiida_alpot.workflows.label.deadline import OUTSTANDING
+from aiida_alpot.workflows.label.gather import MOST_JOBS, gather, gather_again
+from aiida_alpot.workflows.label.known import Job, KnownLabelsWorkChain
 from aiida_alpot.workflows.label.quarantine import QUARANTINED
 from aiida_alpot.workflows.label.recipes import (
     RECIPES,
@@ -40,17 +41,13 @@ from aiida_alpot.workflows.label.recipes import (
 from aiida_alpot.workflows.label.sizes import check_sizes, options_for, plan_batches
 from aiida_alpot.workflows.label.sources import LABELS, RESULT, numbered
 from aiida_alpot.workflows.label.throttle import MARK, room_for
-from aiida_alpot.workflows.lookup import find_labels
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_job_inputs
 from aiida_alpot.workflows.restate import is_forced, mark_forced
 from aiida_alpot.workflows.scratch import clean_folders
-from aiida_alpot.workflows.settings import LabelSettings, read_section
-
-Job = Mapping[str, Any]
 
 
-class LabelWorkChain(ClosingWorkChain):
+class LabelWorkChain(KnownLabelsWorkChain):
     """Label a set of configurations at one level of theory.
 
     A job is plain JSON: ``indices`` of its configurations, ``changes`` of the recipes so far,
@@ -182,38 +179,18 @@ class LabelWorkChain(ClosingWorkChain):
     def look_up_labels(self) -> None:
         """Find the labels that are there; plan jobs for the others, each configuration once."""
         label = self.label_settings()
-        configurations = self.requested()
-        hashes = self.hashes()
-        found = find_labels(
-            hashes,
-            label.level_of_theory,
-            given=self.inputs.configurations,
-            elsewhere=label.look_up,
-        )
-        self.ctx.found = gather_found(found)
         self.ctx.gathered = {}
         self.ctx.n_gathered = 0
-        first_of = {one: index for index, one in reversed(list(enumerate(hashes)))}
-        missing = sorted(index for one, index in first_of.items() if one not in found)
-        if found:
-            self.report(f"found {len(hashes) - len(missing)} of {len(hashes)} labels")
-        adopted: list[dict[str, Any]] = []
-        if label.look_up:
-            adopted = find_jobs_at_work(hashes, missing, label.level_of_theory)
-        for entry in adopted:
-            taken = set(entry["job"]["indices"])
-            missing = [index for index in missing if index not in taken]
-            self.report(f"job {entry['pk']} labels {len(taken)} of them already, waiting for it")
+        missing, adopted = self.find_known()
         settings = self.check_settings(label.calculator)
-        works = {index: self.work_of(configurations, index, settings) for index in missing}
+        works = {index: self.work_of(self.requested(), index, settings) for index in missing}
         batches = plan_batches(works, label.sizes, self.batch_size())
         jobs = {
             f"batch_{number:03d}": {"indices": batch, "changes": {}, "recipe": "", "tried": {}}
             for number, batch in enumerate(batches)
         }
         self.plan_jobs(jobs, max_jobs=label.max_jobs)
-        for entry in adopted:
-            self.add_in_flight({**entry, "is_adopted": True}, entry["pk"])
+        self.wait_for_others(adopted)
 
     def run_jobs(self) -> None:
         """Submit the next jobs, as many as may be in flight here and on the computer."""
@@ -234,12 +211,6 @@ class LabelWorkChain(ClosingWorkChain):
         """Return what stands for the jobs in flight, and for that of somebody else."""
         other = self.ctx.get("waited_for")
         return [*super().awaited(), *([] if other is None else [other])]
-
-    def mark(self, entry: Job, node: orm.ProcessNode) -> None:
-        """Write on a job what it labels, for those who ask for the same."""
-        hashes = self.hashes()
-        marks = [hashes[index] for index in entry["job"]["indices"]]
-        mark_job(node, self.label_settings().level_of_theory, marks, entry)
 
     def inspect_jobs(self) -> None:
         """Read what the last jobs gave; plan the next attempt at what has no label."""
@@ -306,7 +277,8 @@ class LabelWorkChain(ClosingWorkChain):
     def collect(self) -> None:
         """Bring all labels together and write the ledger."""
         links = gather_again(LABELS, self.ctx.gathered)
-        sources = {link: orm.load_node(uuid) for link, uuid in {**self.ctx.found, **links}.items()}
+        known = {**self.links_of_known(), **links}
+        sources = {link: orm.load_node(uuid) for link, uuid in known.items()}
         attempts, outputs = self.tell_of(self.ctx.ended)
         sources |= outputs
         late = self.inputs[OUTSTANDING].get_configurations() if OUTSTANDING in self.inputs else None
@@ -381,7 +353,7 @@ class LabelWorkChain(ClosingWorkChain):
 
     def has_result(self) -> bool:
         """Return whether a label is there."""
-        if self.ctx.found or any("labelled" in one.get("outputs", {}) for one in self.ctx.ended):
+        if self.has_known() or any("labelled" in one.get("outputs", {}) for one in self.ctx.ended):
             return True
         if any(link.startswith(LABELS) for link in self.ctx.gathered):
             return True
@@ -390,26 +362,10 @@ class LabelWorkChain(ClosingWorkChain):
 
     # --- what the steps and the subclasses use
 
-    def label_settings(self) -> LabelSettings:
-        """Return the section of the settings that this WorkChain reads."""
-        return read_section(self.inputs.settings.get_dict(), LabelSettings)
-
     def species(self) -> list[str]:
         """Return the species of the campaign, those of the configurations where it names none."""
         named = self.inputs.settings.get_dict().get("species")
         return list(named or self.inputs.configurations.species)
-
-    def requested(self) -> Configurations:
-        """Return the configurations to be labelled; read once, and in no checkpoint."""
-        if not hasattr(self, "_requested"):
-            self._requested: Configurations = self.inputs.configurations.get_configurations()
-        return self._requested
-
-    def hashes(self) -> list[str]:
-        """Return the hashes of the configurations to be labelled; computed once."""
-        if not hasattr(self, "_hashes"):
-            self._hashes: list[str] = self.requested().hashes()
-        return self._hashes
 
     def works(self) -> list[int]:
         """Return atoms x k-points of each configuration."""
@@ -427,13 +383,6 @@ class LabelWorkChain(ClosingWorkChain):
         chosen = job_options(self.inputs.get("options"), self.ROLE, code)
         retry = label.retry_options if job["changes"].get("options") == "retry" else None
         return options_for(chosen, work, label.sizes, retry=retry)
-
-    def names_of(self, name: str, attempt: int) -> dict[str, str]:
-        """Return the names of a process and of the link to it."""
-        return {
-            "label": f"{self.inputs.metadata.get('label', '') or 'label'} {name}",
-            "call_link_label": f"{name}_attempt_{attempt}",
-        }
 
 
 def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:

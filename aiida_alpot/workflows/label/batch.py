@@ -11,8 +11,9 @@ from aiida.engine import ProcessBuilder
 
 from aiida_alpot.calculations import LabelCalculation
 from aiida_alpot.workflows.fan_out import is_fault_of_the_job
-from aiida_alpot.workflows.label.base import Job, LabelWorkChain
+from aiida_alpot.workflows.label.base import LabelWorkChain
 from aiida_alpot.workflows.label.crashes import causes_of_unjudged
+from aiida_alpot.workflows.label.known import Job
 from aiida_alpot.workflows.label.recipes import (
     REFUSED,
     TRUNCATED,

@@ -103,25 +103,27 @@ def gather(
     return nodes
 
 
-def gather_found(found: Mapping[str, str]) -> dict[str, str]:
+def gather_found(found: Mapping[str, str], *, link: str = FOUND) -> dict[str, str]:
     """Return links and UUIDs of the sets in which labels were found, gathered if they are many.
 
     Parameters
     ----------
     found : mapping of str
         UUID of the set by the hash of the configuration.
+    link : str
+        :data:`.sources.FOUND`, or what begins with it.
     """
     uuids = list(dict.fromkeys(found.values()))
-    links = {numbered(FOUND, number): uuid for number, uuid in enumerate(uuids)}
+    links = {numbered(link, number): uuid for number, uuid in enumerate(uuids)}
     if len(links) <= MOST_SETS:
         return links
     gathered: dict[str, str] = {}
     for number, some in enumerate(_parts(list(links.items()), MOST_SETS)):
         chosen = {uuid for _, uuid in some}
         wanted = [one for one, uuid in found.items() if uuid in chosen]
-        sources = {link: orm.load_node(uuid) for link, uuid in some}
-        gathered |= gather(FOUND, number, {"attempts": [], "wanted": wanted}, sources)
-    return gather_again(FOUND, gathered)
+        sources = {name: orm.load_node(uuid) for name, uuid in some}
+        gathered |= gather(link, number, {"attempts": [], "wanted": wanted}, sources)
+    return gather_again(link, gathered)
 
 
 def gather_again(link: str, gathered: Mapping[str, str]) -> dict[str, str]:

@@ -21,8 +21,9 @@ from ase import Atoms
 from aiida_alpot.campaign.calculators import plain_level
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.fan_out import describe_end
-from aiida_alpot.workflows.label.base import Job, LabelWorkChain
+from aiida_alpot.workflows.label.base import LabelWorkChain
 from aiida_alpot.workflows.label.cells import Cell, make_cell, make_structure
+from aiida_alpot.workflows.label.known import Job
 from aiida_alpot.workflows.label.reading import Label, make_label
 from aiida_alpot.workflows.label.recipes import cause_of_end
 
