@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""The loop without AiiDA: fit, test, select, label; and what is read off its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from aiida_alpot.configurations import Configurations, concatenate
+from aiida_alpot.fitting.fit import fit_potential
+from aiida_alpot.fitting.loss import LossWeights
+from aiida_alpot.fitting.metrics import errors
+from aiida_alpot.fitting.prediction import predict
+from aiida_alpot.fitting.start import start_potential
+from aiida_alpot.mtp.potential import MomentTensorPotential
+
+from .teachers import Teacher
+
+WEIGHTS = LossWeights(energy=1.0, force=0.01, stress=0.001)
+MOST_ITERATIONS = 60
+MIN_DISTANCE = 1.6  # A, lower end of the radial functions, the same for every training set
+FIGURES = {"energy_meV_per_atom": "energy_rmse", "forces_eV_per_A": "forces_rmse"}
+
+Choose = Callable[[MomentTensorPotential, Configurations, int], Configurations]
+"""From potential, training set and turn to what is labelled next."""
+
+
+def learn(
+    teacher: Teacher,
+    training: Configurations,
+    tests: Mapping[str, Configurations],
+    choose: Choose,
+    *,
+    labels: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Fit and add labels until there are ``labels``; return the errors after each fit.
+
+    Every fit begins with the potential of the one before; it ends early where nothing is chosen.
+    """
+    potential = start_potential(
+        training, level=teacher.level, cutoff=teacher.cutoff, min_distance=MIN_DISTANCE, seed=seed
+    )
+    curve: list[dict[str, Any]] = []
+    while True:
+        potential = fit_potential(
+            training, initial=potential, weights=WEIGHTS, max_iterations=MOST_ITERATIONS, seed=seed
+        ).potential
+        curve.append({"labels": len(training), **test_errors(potential, tests)})
+        if len(training) >= labels:
+            return curve
+        more = choose(potential, training, len(curve))
+        if not len(more):
+            return curve
+        training = concatenate([training, more.select(np.arange(min(len(more), labels)))])
+
+
+def test_errors(
+    potential: MomentTensorPotential, tests: Mapping[str, Configurations]
+) -> dict[str, Any]:
+    """Return the errors on each test set."""
+    found = {}
+    for name, test in tests.items():
+        these = errors(test, predict(potential, test))
+        found[name] = {
+            figure: float(getattr(these, attribute)) for figure, attribute in FIGURES.items()
+        }
+    return found
+
+
+def labels_to_reach(curve: Sequence[Mapping[str, Any]], test: str, figure: str, target: float):
+    """Return with how many labels an error fell to a target for good, infinity if never.
+
+    Between two fits the error is taken to follow a power of the number of labels.
+    """
+    values = np.array([one[test][figure] for one in curve])
+    labels = np.array([one["labels"] for one in curve], dtype=float)
+    above = np.flatnonzero(values > target)
+    if not len(above):
+        return float(labels[0])
+    last = int(above[-1])
+    if last + 1 == len(values):
+        return float("inf")
+    share = np.log(values[last] / target) / np.log(values[last] / values[last + 1])
+    return float(np.exp(np.log(labels[last]) * (1 - share) + np.log(labels[last + 1]) * share))
+
+
+def interval(values: Sequence[float]) -> dict[str, float]:
+    """Return the geometric mean with its 95 % interval by Student's t of the logarithms."""
+    logs = np.log(np.asarray(values, dtype=float))
+    middle, reach = float(logs.mean()), 0.0
+    if len(logs) > 1:
+        spread = float(logs.std(ddof=1)) / np.sqrt(len(logs))
+        reach = float(student.ppf(0.975, len(logs) - 1)) * spread
+    low, high = np.exp([middle - reach, middle + reach])
+    return {
+        "mean": float(f"{np.exp(middle):.4g}"),
+        "low": float(f"{low:.4g}"),
+        "high": float(f"{high:.4g}"),
+    }
+
+
+def band(curves: Sequence[Sequence[Mapping[str, Any]]], test: str, figure: str) -> dict[str, Any]:
+    """Return labels, geometric mean and 95 % interval of an error where all seeds have a fit."""
+    common = sorted(set.intersection(*({one["labels"] for one in curve} for curve in curves)))
+    rows = []
+    for number in common:
+        values = [one[test][figure] for curve in curves for one in curve if one["labels"] == number]
+        rows.append(interval(values))
+    return {
+        "labels": common,
+        **{key: [row[key] for row in rows] for key in ("mean", "low", "high")},
+    }
