@@ -9,16 +9,22 @@ from typing import Any
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Sampler
 from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
+from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
 from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
+from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
 from aiida_alpot.sampling.random_structures import RandomStructures, RandomStructuresSettings
 from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
+from aiida_alpot.sampling.saddle_search import SaddleSearch, SaddleSearchSettings
 from aiida_alpot.sampling.settings import make_settings
 
 SAMPLERS: dict[str, tuple[type, type]] = {
     "molecular_dynamics": (MolecularDynamics, MolecularDynamicsSettings),
     "relaxation": (Relaxation, RelaxationSettings),
     "random_structures": (RandomStructures, RandomStructuresSettings),
+    "derived_structures": (DerivedStructures, DerivedStructuresSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
+    "saddle_search": (SaddleSearch, SaddleSearchSettings),
+    "path_search": (PathSearch, PathSearchSettings),
 }
 """Name in a campaign file: (the sampler, the frozen dataclass of its settings)."""
 
