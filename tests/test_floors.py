@@ -37,6 +37,7 @@ FLOORS = {
     "bias": 1,
     "sampling": 1,
     "selection": 1,
+    "carving": 1,
     "properties": 1,
     "testing": 1,
     "interfaces": 1,
@@ -128,7 +129,7 @@ def loaded_modules(statement: str) -> set[str]:
         ("import aiida_alpot.mtp", {"aiida", "numba"}),
         ("import aiida_alpot.cli", {"aiida", "numba", "scipy", "matplotlib", "rich"}),
         (
-            "import aiida_alpot.fitting, aiida_alpot.grading, aiida_alpot.selection, "
+            "import aiida_alpot.fitting, aiida_alpot.grading, aiida_alpot.selection, aiida_alpot.carving, "
             "aiida_alpot.properties, aiida_alpot.jobs.run, aiida_alpot.jobs.sample",
             {"aiida"},
         ),

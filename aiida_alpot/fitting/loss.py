@@ -11,7 +11,8 @@ weighting of MLIP ("vibrations"), where W is the number of configurations. ``siz
 another power of N: with zero ("molecules") the errors of whole cells count, with two those of
 energies per atom, alike in small and large cells, as quoted errors do. A configuration of weight
 zero has no influence at all, one of weight two that of two copies. Labels that are absent and
-forces that a mask leaves out have no term. With ``relative_force_eps`` = eps the force weight of an
+forces that a mask leaves out have no term; of chunks (:mod:`aiida_alpot.carving`) neither energy
+nor stress has. With ``relative_force_eps`` = eps the force weight of an
 atom becomes w_f eps / (|f0|^2 + eps), which counts errors relative to large forces. The penalty of
 MLIP ::
 
@@ -30,6 +31,7 @@ from itertools import combinations
 
 import numpy as np
 
+from aiida_alpot.carving.labels import keep_central_forces
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.fitting.restraints import Restraints
@@ -170,6 +172,7 @@ def make_targets(
     SettingError
         If the weight of a configuration is negative or not finite.
     """
+    configurations = keep_central_forces(configurations)
     size = np.maximum(configurations.n_atoms, 1) ** weights.size_power
     of_set = _relative_weights(configurations)
     volumes = configurations.volumes

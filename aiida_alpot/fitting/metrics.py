@@ -3,7 +3,8 @@
 
 Energies per atom, forces per component, stress over its six components. The mean angle between the
 forces (Waters & Rondinelli) counts atoms whose labelled force is large enough to have a direction.
-Labels that are absent, and forces that the mask leaves out, do not enter.
+Labels that are absent, and forces that the mask leaves out, do not enter, nor do energies and
+stresses of chunks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from ase.units import GPa
 
+from aiida_alpot.carving.labels import keep_central_forces
 from aiida_alpot.configurations import Configurations
 
 Array = np.ndarray
@@ -116,6 +118,7 @@ class ErrorSums:
 
     def add(self, reference: Configurations, prediction: Predictions) -> None:
         """Compare a part; arguments as those of :func:`errors`."""
+        reference = keep_central_forces(reference)
         trusted = reference.force_mask & np.isfinite(reference.forces).all(axis=1)
         forces, labels = prediction.forces[trusted], reference.forces[trusted]
         n_atoms = np.maximum(reference.n_atoms, 1)

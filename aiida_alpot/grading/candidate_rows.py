@@ -9,7 +9,7 @@ import numpy as np
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading.active_rows import ActiveSet
-from aiida_alpot.grading.rows import WHOLE_CONFIGURATION, iterate_rows
+from aiida_alpot.grading.force_rows import iterate_label_rows, label_row_owners
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -17,7 +17,7 @@ REMEMBERED_BYTES = 256 * 2**20
 
 
 class CandidateRows:
-    """Coordinates of the rows of configurations.
+    """Coordinates of the rows of configurations, of chunks those of the forces that they teach.
 
     They are computed in the first sweep and remembered for the next ones; beyond 256 MiB they are
     computed anew in each sweep, so that memory does not grow with the number of configurations.
@@ -69,14 +69,9 @@ class CandidateRows:
 
     def owners(self) -> tuple[Array, Array]:
         """Return configuration, and atom within it (-1 for whole configurations), of every row."""
-        n_atoms = self.configurations.n_atoms
-        indices = np.arange(len(n_atoms))
-        if self._active_set.mode == "configuration":
-            return indices, np.full(len(n_atoms), WHOLE_CONFIGURATION)
-        first = np.repeat(self.configurations.offsets[:-1], n_atoms)
-        return np.repeat(indices, n_atoms), np.arange(len(first)) - first
+        return label_row_owners(self.configurations, self._active_set.mode)
 
     def _compute(self) -> Iterator[Array]:
         mode = self._active_set.mode
-        for block in iterate_rows(self._potential, self.configurations, mode=mode):
+        for block in iterate_label_rows(self._potential, self.configurations, mode=mode):
             yield self._active_set.coordinates(block.rows)

@@ -26,9 +26,9 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.active_set import ActiveSet, CandidateRows, extend_active_set
+from aiida_alpot.grading.force_rows import iterate_label_rows
 from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.grading.maxvol import SWAP_THRESHOLD
-from aiida_alpot.grading.rows import iterate_rows
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
@@ -144,7 +144,7 @@ def rows_of_each(
 ) -> list[Array]:
     """Return the coordinates of the rows of each configuration, one array for each."""
     rows: list[Array] = []
-    for block in iterate_rows(potential, configurations, mode=active_set.mode):
+    for block in iterate_label_rows(potential, configurations, mode=active_set.mode):
         coordinates = active_set.coordinates(block.rows)
         first = np.flatnonzero(np.diff(block.configuration, prepend=-1))
         rows.extend(np.split(coordinates, first[1:]))

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Nearsighted force training: chunks about uncertain atoms teach one force each."""
+
+from aiida_alpot.carving.choice import choose_atoms
+from aiida_alpot.carving.chunks import Chunk, carve_chunk
+from aiida_alpot.carving.labels import (
+    chunks_as_configurations,
+    is_carved,
+    keep_central_forces,
+    without_species,
+)
+from aiida_alpot.carving.locality import Locality, measure_locality
+from aiida_alpot.carving.passivation import passivate
+from aiida_alpot.carving.periodic_chunks import carve_periodic_chunk
+
+__all__ = [
+    "Chunk",
+    "Locality",
+    "carve_chunk",
+    "carve_periodic_chunk",
+    "choose_atoms",
+    "chunks_as_configurations",
+    "is_carved",
+    "keep_central_forces",
+    "measure_locality",
+    "passivate",
+    "without_species",
+]

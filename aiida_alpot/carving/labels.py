@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Chunks as configurations, and what of their labels is trained on: one force each.
+
+The force mask of a chunk is true for its central atom alone. Its energy and stress are those of a
+cluster, or of a cell that was cut to size, and say nothing about the structure; trained on they
+would only teach surfaces. They are taken out wherever a chunk is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aiida_alpot.carving.chunks import Chunk
+from aiida_alpot.configurations import Configurations, Origin
+
+Array = np.ndarray
+CARVED = "carve"
+"""Name of the sampler in the origin of a chunk."""
+
+
+def chunks_as_configurations(
+    chunks: Sequence[Chunk],
+    *,
+    names: Sequence[str],
+    uncertainties: Sequence[float] | None = None,
+    turn: int = 0,
+) -> Configurations:
+    """Return chunks as configurations whose central atoms alone are trained on.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+        In any order.
+    names : sequence of str
+        What each was carved from; becomes the chain of its origin, the atom its step.
+    uncertainties : sequence of float, optional
+        Of the force on each central atom, or its grade; becomes the grade of its origin.
+    turn : int
+        Of the campaign.
+    """
+    grades = [float("nan")] * len(chunks) if uncertainties is None else uncertainties
+    structures = []
+    for chunk in chunks:
+        atoms = chunk.atoms.copy()
+        atoms.set_array("force_mask", chunk.force_mask)
+        structures.append(atoms)
+    return Configurations.from_atoms(
+        structures,
+        identifiers=[
+            f"{name}_chunk_{chunk.centre}" for name, chunk in zip(names, chunks, strict=True)
+        ],
+        origins=[
+            Origin(turn, CARVED, name, chunk.centre, float(grade))
+            for name, chunk, grade in zip(names, chunks, grades, strict=True)
+        ],
+    )
+
+
+def is_carved(configurations: Configurations) -> Array:
+    """(n,) bool: whether each configuration is a chunk, by its origin and its force mask."""
+    has_mask = np.zeros(len(configurations), dtype=bool)
+    if len(configurations):
+        masked = ~np.append(configurations.force_mask, True)
+        has_mask = np.logical_or.reduceat(masked, configurations.offsets[:-1])
+    carved: Array = has_mask & (configurations.sampler == CARVED)
+    return carved
+
+
+def keep_central_forces(configurations: Configurations) -> Configurations:
+    """Return a set in which the labels of chunks are the forces on their central atoms alone.
+
+    Energies, stresses and the forces that the mask leaves out become absent in chunks; other
+    configurations stay as they are.
+    """
+    carved = is_carved(configurations)
+    if not carved.any():
+        return configurations
+    outside = np.repeat(carved, configurations.n_atoms) & ~configurations.force_mask
+    return configurations.replace(
+        energy=np.where(carved, np.nan, configurations.energy),
+        energy_extrapolated=np.where(carved, np.nan, configurations.energy_extrapolated),
+        stress=np.where(carved[:, None], np.nan, configurations.stress),
+        forces=np.where(outside[:, None], np.nan, configurations.forces),
+    )
+
+
+def without_species(configurations: Configurations, numbers: Sequence[int]) -> Configurations:
+    """Return a set without atoms of some elements, such as the hydrogen that saturated bonds.
+
+    Labels of the other atoms stay; energies and stresses become absent where an atom was taken out.
+
+    Parameters
+    ----------
+    configurations : Configurations
+        Labelled chunks.
+    numbers : sequence of int
+        Atomic numbers to take out.
+    """
+    stays = ~np.isin(configurations.numbers, np.asarray(numbers, dtype=np.int32))
+    owner = np.repeat(np.arange(len(configurations)), configurations.n_atoms)
+    counts = np.bincount(owner[stays], minlength=len(configurations))
+    touched = counts != configurations.n_atoms
+    return configurations.replace(
+        numbers=configurations.numbers[stays],
+        positions=configurations.positions[stays],
+        forces=configurations.forces[stays],
+        magnetic_moments=configurations.magnetic_moments[stays],
+        force_mask=configurations.force_mask[stays],
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        energy=np.where(touched, np.nan, configurations.energy),
+        energy_extrapolated=np.where(touched, np.nan, configurations.energy_extrapolated),
+        stress=np.where(touched[:, None], np.nan, configurations.stress),
+    )
