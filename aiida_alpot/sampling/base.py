@@ -52,6 +52,9 @@ class Sampler(Protocol):
 
     ``joint`` is true where the chains depend on one another (a band, a population): then the driver
     hands over all starts at once, otherwise it starts each chain alone with a generator of its own.
+    A joint sampler may have a number ``starts_together``, where groups of so many starts depend on
+    one another and not all of them, and a method ``leave(chain)``, which the driver calls where it
+    stops a chain: nothing more is to be spent on it.
 
     ``independent`` is true where a frame does not come of the one before it (random or derived
     structures): what would stop a chain of dynamics then concerns that frame only. One that cannot

@@ -166,7 +166,8 @@ def run_sampler(
     ]
     moving = _restore(chains, state)
     if sampler.joint:
-        _drive(sampler.frames(starts, calculator, rng), chains)
+        leave = getattr(sampler, "leave", None)
+        _drive(sampler.frames(starts, calculator, rng), chains, leave=leave)
         return _collect(chains, name=name, turn=turn)
     tell = None if offer is None else partial(offer, partial(_state_of, chains, sampler))
     for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
@@ -225,7 +226,8 @@ class _Chain:
     def take(self, frame: Frame, results: dict[str, Any]) -> None:
         """Record the frame and find out whether the chain ends with it."""
         grade = float(results.get("grade", math.nan))
-        energy = float(results.get("energy", math.nan))
+        # a bias changes what moves the atoms, not what is known of them
+        energy = float(results.get("unbiased_energy", results.get("energy", math.nan)))
         forces = results["forces"]
         seen = Observation(frame.atoms, frame.step, energy, forces, grade, self.name)
         self.frames += 1
@@ -290,7 +292,10 @@ class _Chain:
 
 
 def _drive(
-    frames: Iterator[Frame], chains: Sequence[_Chain], tell: Callable[[], None] | None = None
+    frames: Iterator[Frame],
+    chains: Sequence[_Chain],
+    tell: Callable[[], None] | None = None,
+    leave: Callable[[int], None] | None = None,
 ) -> None:
     """Hand each frame to its chain until the sampler or every chain has ended."""
     try:
@@ -298,6 +303,8 @@ def _drive(
             chain = chains[frame.chain]
             if chain.stop is None:
                 chain.take(frame, frame.atoms.calc.results)
+                if leave is not None and chain.stop is not None and frame.ending is None:
+                    leave(frame.chain)
                 if tell is not None:
                     tell()
             if all(one.stop is not None for one in chains):
