@@ -49,13 +49,20 @@ def learn(
         potential = fit_potential(
             training, initial=potential, weights=WEIGHTS, max_iterations=MOST_ITERATIONS, seed=seed
         ).potential
-        curve.append({"labels": len(training), **test_errors(potential, tests)})
+        curve.append({**costs_of(training), **test_errors(potential, tests)})
         if len(training) >= labels:
             return curve
         more = choose(potential, training, len(curve))
         if not len(more):
             return curve
         training = concatenate([training, more.select(np.arange(min(len(more), labels)))])
+
+
+def costs_of(training: Configurations) -> dict[str, Any]:
+    """Return what a set has cost: labels, atoms, and labels of 32 atoms by a cubic law."""
+    sizes = training.n_atoms.astype(float)
+    cubic = float(np.sum((sizes / 32.0) ** 3))
+    return {"labels": len(training), "atoms": int(sizes.sum()), "cubic_cost": cubic}
 
 
 def test_errors(

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Small cells against large ones at equal cost.
+
+Candidates are strained and rattled cells of 4, 32 or 108 atoms, every other one without one of its
+atoms. MAXVOL selects from cells of one size, or of all of them, and the potential is judged on
+cells of 108 atoms, half of them with a vacancy, that nobody could select. Errors are compared where
+equally many atoms were labelled (a labeller that is linear in the atoms) and where the cubic cost
+is equal. Prints lines, and JSON:
+
+``python -m benchmarks.exploration.cell_sizes [--teacher mtp --data FOLDER] [--seeds 5]
+[--json FILE] [--plot FILE]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from aiida_alpot.configurations import Configurations, concatenate
+from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.selection.rules import RuleSettings, make_selector
+
+from .curves import load_seeds
+from .learning import FIGURES, Choose, interval, learn
+from .pools import crystal, deformed
+from .teachers import NAMES, Teacher, make_teacher
+
+REPEATS = {"4 atoms": 1, "32 atoms": 2, "108 atoms": 3}
+POOL = {"4 atoms": 320, "32 atoms": 80, "108 atoms": 24}
+PER_TURN = {"4 atoms": 24, "32 atoms": 4, "108 atoms": 1, "mixed": 8}
+LABELS = {"4 atoms": 290, "32 atoms": 40, "108 atoms": 13, "mixed": 120}
+FIRST = {"4 atoms": 24, "32 atoms": 4, "108 atoms": 1, "mixed": 24}
+ATOMS = 1200  # at which errors are compared
+COST = 30.0  # in labels of 32 atoms, cubic
+THERMAL = {"volume": (-0.06, 0.08), "shape": 0.06, "displacement": 0.12}
+
+
+def cells_of(teacher: Teacher, repeats: int, count: int, rng: np.random.Generator) -> list[Atoms]:
+    """Return strained and rattled cells, every other one without one of its atoms."""
+    cells = []
+    for number in range(count):
+        one = crystal(teacher, repeats)
+        if number % 2:
+            del one[0]
+        cells.append(deformed(one, rng, **THERMAL))  # type: ignore[arg-type]
+    return cells
+
+
+def choose_from(pool: Configurations, left: np.ndarray, count: int) -> Choose:
+    """Return what takes the frames of the largest volume from what is left of a pool."""
+    settings = RuleSettings(threshold=1.0 + 1e-7, entry=1.0 + 1e-7)
+    rng = np.random.default_rng(0)  # MAXVOL draws nothing
+
+    def choose(
+        potential: MomentTensorPotential, known: Configurations, turn: int
+    ) -> Configurations:
+        remaining = np.flatnonzero(left)
+        selector = make_selector("maxvol", training=known, potential=potential, settings=settings)
+        picked = selector.select(pool.select(remaining), limit=count, rng=rng)
+        left[remaining[picked.indices]] = False
+        return pool.select(remaining[picked.indices])
+
+    return choose
+
+
+def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
+    """Learn from cells of each size, and from all of them."""
+    rng = np.random.default_rng(seed)
+    pools = {
+        name: teacher.label(cells_of(teacher, repeats, POOL[name], rng))
+        for name, repeats in REPEATS.items()
+    }
+    pools["mixed"] = concatenate([pools["4 atoms"], pools["32 atoms"], pools["108 atoms"]])
+    test = teacher.label(cells_of(teacher, 3, 16, np.random.default_rng(10_000 + seed)))
+    result: dict[str, Any] = {"seed": seed, "curves": {}}
+    for name, pool in pools.items():
+        count = FIRST[name]
+        start, left = pool.select(np.arange(count)), np.arange(len(pool)) >= count
+        choose = choose_from(pool, left, PER_TURN[name])
+        curve = learn(teacher, start, {"large": test}, choose, labels=LABELS[name], seed=seed)
+        result["curves"][name] = curve
+        last = curve[-1]
+        print(
+            f"{teacher.name} seed {seed} {name}: {last['labels']} labels, {last['atoms']} atoms, "
+            f"cost {last['cubic_cost']:.1f}: {last['large']['energy_meV_per_atom']:.2f} meV/atom, "
+            f"{1e3 * last['large']['forces_eV_per_A']:.1f} meV/A on 108 atoms",
+            flush=True,
+        )
+    return result
+
+
+def error_at(curve: list[dict[str, Any]], figure: str, measure: str, amount: float) -> float:
+    """Return an error where a measure of cost has an amount, by powers between two fits.
+
+    Beyond its last fit a curve stays where it ended: its pool has nothing more to teach.
+    """
+    spent = np.log([one[measure] for one in curve])
+    values = np.log([one["large"][figure] for one in curve])
+    return float(np.exp(np.interp(np.log(amount), spent, values)))
+
+
+def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return errors at equal costs, with 95 % intervals."""
+    summary: dict[str, Any] = {}
+    for name in PER_TURN:
+        curves = [one["curves"][name] for one in results]
+        summary[name] = {
+            f"{figure} at {amount:g} {measure}": interval(
+                [error_at(curve, figure, measure, amount) for curve in curves]
+            )
+            for measure, amount in (("atoms", ATOMS), ("cubic_cost", COST))
+            for figure in FIGURES
+        }
+    return summary
+
+
+def draw(results: list[dict[str, Any]], path: Path, title: str) -> None:
+    """Draw force errors against atoms and against cubic cost."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(9.0, 4.0), layout="constrained", sharey=True)
+    names = {"atoms": "atoms labelled", "cubic_cost": "cubic cost, labels of 32 atoms"}
+    for axes, (measure, words) in zip(panels, names.items(), strict=True):
+        for number, name in enumerate(PER_TURN):
+            for place, one in enumerate(results):
+                curve = one["curves"][name]
+                axes.plot(
+                    [step[measure] for step in curve],
+                    [1e3 * step["large"]["forces_eV_per_A"] for step in curve],
+                    color=f"C{number}",
+                    alpha=0.7,
+                    label=name if place == 0 else None,
+                )
+        axes.set(xscale="log", yscale="log", xlabel=words)
+    panels[0].set_ylabel("force RMSE on 108 atoms, meV/A")
+    panels[1].legend()
+    figure.suptitle(f"{title}, {len(results)} seeds")
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", choices=NAMES, default="emt")
+    parser.add_argument("--data", type=Path, help="folder of the published potentials")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    teacher = make_teacher(given.teacher, data=given.data)
+    results = load_seeds(given.json)
+    known = {one["seed"] for one in results}
+    for seed in (seed for seed in range(given.seeds) if seed not in known):
+        results.append(run_seed(teacher, seed))
+        if given.json is not None:
+            content = {"teacher": teacher.name, "summary": summarize(results), "seeds": results}
+            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for name, found in summarize(results).items():
+        told = "; ".join(
+            f"{what} {one['mean']:.4g} ({one['low']:.4g}-{one['high']:.4g})"
+            for what, one in found.items()
+        )
+        print(f"{name:9} {told}")
+    if given.plot is not None:
+        draw(results, given.plot, f"{teacher.element}, teacher {teacher.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""Which sampler teaches most per label: dynamics, contour exploration, saddles, relaxation.
+
+The protocol of Waters and Rondinelli: in each loop every scheme starts from the same number of
+derived structures (strained, sheared, displaced, in an alloy with exchanged species), explores with
+the potential as it is, and of each exploration the frame of the largest grade is labelled whose
+predicted forces stay below 25 eV/A. All schemes begin with the same relaxation trajectories and get
+as many labels; with ``bias`` they also climb the extrapolation grade. Two ways without exploration
+say what it is worth: ``derived`` labels the derived structures themselves, and ``random`` any frame
+of the dynamics. Judged on frozen sets: gentle (relaxation trajectories of other structures) and
+difficult (derived structures). Prints a line for each scheme, and JSON:
+
+``python -m benchmarks.exploration.samplers [--teacher emt] [--seeds 5] [--json FILE] [--plot
+FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potential of Ni.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.optimize import BFGS
+
+from aiida_alpot.bias.from_settings import make_biased
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.grading.active_set import build_active_set
+from aiida_alpot.mtp.calculator import MTP
+from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.sampling.driver import run_sampler
+from aiida_alpot.sampling.recording import RecordRules
+from aiida_alpot.sampling.registry import make_sampler
+from aiida_alpot.sampling.stopping import StopRules
+
+from .curves import draw, load_seeds, summarize
+from .learning import learn
+from .pools import SMALLEST, deformed
+from .teachers import NAMES, Teacher, make_teacher
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dynamics": ("molecular_dynamics", {"temperature_K": 1000.0, "steps": 400, "timestep_fs": 3.0}),
+    "contour": (
+        "contour_exploration",
+        {
+            "steps": 120,
+            "energy_above_start_eV_per_atom": 0.1,
+            "max_step_A": 0.1,
+            "step_of": "each_atom",
+        },
+    ),
+    "saddle": ("saddle_search", {}),
+    "relaxation": ("relaxation", {"steps": 80, "fmax": 0.01}),
+}
+BIASES: dict[str, dict[str, Any]] = {
+    "dynamics": {"kind": "grade", "tau_rel": 0.2},
+    "contour": {"kind": "grade", "gamma": 0.5},
+    "relaxation": {"kind": "grade", "alpha": 0.5},
+}
+SCHEMES = (
+    "random",
+    "derived",
+    *KINDS,
+    *(f"{name}_biased" for name in BIASES),
+)
+STARTS_PER_TURN, TURNS = 8, 6
+LARGEST_FORCE = 25.0  # eV/A, predicted
+SECOND = {"emt": "Au"}  # the alloy's other metal
+MIXED_LATTICE = {"emt": 3.83}
+
+
+def parents(teacher: Teacher) -> list[Atoms]:
+    """Return ordered fcc cells of 4 to 16 atoms, of the alloy where there is one."""
+    other = SECOND.get(teacher.name)
+    lattice = MIXED_LATTICE.get(teacher.name, teacher.lattice)
+    cell = bulk(teacher.element, "fcc", a=lattice, cubic=True)
+    if other is None:
+        slab = cell.repeat((1, 1, 2))
+        vacancy = cell.repeat((2, 2, 1))
+        del vacancy[0]
+        return [cell, slab, vacancy]
+    found = []
+    for replaced in ([], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3]):
+        one = cell.copy()
+        for index in replaced:
+            one.symbols[index] = other
+        one.set_cell(one.cell * (0.94 + 0.03 * len(replaced)), scale_atoms=True)
+        found.append(one.repeat((1, 1, 2)))
+    return found
+
+
+def derive(teacher: Teacher, rng: np.random.Generator, count: int) -> list[Atoms]:
+    """Return derived structures as the deck makes them, none with overlapping atoms."""
+    chosen, made = parents(teacher), []
+    limit = SMALLEST * teacher.lattice / np.sqrt(2)
+    other = SECOND.get(teacher.name)
+    while len(made) < count:
+        parent = chosen[rng.integers(len(chosen))]
+        one = deformed(
+            parent, rng, volume=(-0.05, 0.1), shape=0.15, displacement=0.15, deletion=0.05
+        )
+        if other is not None:
+            swapped = rng.uniform(size=len(one)) < 0.25
+            species = np.array([teacher.element, other])
+            one.symbols[swapped] = rng.choice(species, int(swapped.sum()))
+        distances = one.repeat(2).get_all_distances(mic=True)
+        if len(one) > 1 and distances[np.triu_indices(len(distances), 1)].min() > limit:
+            one.info["identifier"] = f"derived {len(made)}"
+            made.append(one)
+    return made
+
+
+def relaxation_frames(teacher: Teacher, structures: Sequence[Atoms], each: int) -> list[Atoms]:
+    """Return frames of relaxations by the teacher, spread over each of them."""
+    frames = []
+    for start in structures:
+        moved = start.copy()
+        moved.calc = teacher.make_calculator()
+        seen: list[Atoms] = []
+        for _ in BFGS(moved, logfile=None).irun(fmax=0.02, steps=60):
+            copy = moved.copy()
+            copy.calc = None
+            seen.append(copy)
+        chosen = np.unique(np.linspace(0, len(seen) - 1, each).round().astype(int))
+        frames += [seen[index] for index in chosen]
+    return frames
+
+
+def explore(
+    scheme: str,
+    teacher: Teacher,
+    potential: MomentTensorPotential,
+    training: Configurations,
+    rng: np.random.Generator,
+) -> list[Atoms]:
+    """Return one frame of each exploration."""
+    starts = derive(teacher, rng, STARTS_PER_TURN)
+    if scheme == "derived":
+        return starts
+    name = "dynamics" if scheme == "random" else scheme.removesuffix("_biased")
+    kind, settings = KINDS[name]
+    bias = {"bias": BIASES[name]} if scheme.endswith("_biased") else {}
+    sampler = make_sampler(kind, {**settings, **bias})
+    calculator: Any = MTP(potential, active_set=build_active_set(potential, training))
+    calculator = make_biased(calculator, getattr(sampler.settings, "bias", None))
+    everything = scheme == "random"
+    found = run_sampler(
+        sampler,
+        starts,
+        calculator,
+        rng=rng,
+        stop_rules=StopRules(gamma_break=None),
+        record_rules=RecordRules(gamma_select=1e-6, every=1, growth=1.0, max_frames=1000),
+    ).frames
+    return [
+        chosen
+        for start in starts
+        if (chosen := choose(found, start, potential, rng, at_random=everything)) is not None
+    ]
+
+
+def choose(
+    found: Configurations,
+    start: Atoms,
+    potential: MomentTensorPotential,
+    rng: np.random.Generator,
+    *,
+    at_random: bool,
+) -> Atoms | None:
+    """Return the frame of a chain with the largest grade and forces in bounds, or any of them."""
+    mine = np.flatnonzero(found.chain == start.info["identifier"])
+    order = rng.permutation(mine) if at_random else mine[np.argsort(-found.grade[mine])]
+    for index in order:
+        frame = found.select(np.array([index]))
+        forces = evaluate(potential, frame).forces
+        if np.linalg.norm(forces, axis=1).max() < LARGEST_FORCE:
+            return found.atoms(int(index))
+    return None
+
+
+def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
+    """Let every scheme learn from the same start."""
+    rng = np.random.default_rng(seed)
+    training = teacher.label(relaxation_frames(teacher, derive(teacher, rng, 4), 3))
+    frozen = np.random.default_rng(10_000 + seed)
+    tests: Mapping[str, Configurations] = {
+        "gentle": teacher.label(relaxation_frames(teacher, derive(teacher, frozen, 12), 4)),
+        "difficult": teacher.label(derive(teacher, frozen, 50)),
+    }
+    result: dict[str, Any] = {"seed": seed, "curves": {}, "seconds": {}}
+    for scheme in SCHEMES:
+        generator = np.random.default_rng([seed, 1])  # the same derived structures for all
+
+        def next_labels(
+            potential: MomentTensorPotential,
+            known: Configurations,
+            turn: int,
+            scheme: str = scheme,
+            generator: np.random.Generator = generator,
+        ) -> Configurations:
+            frames = explore(scheme, teacher, potential, known, generator.spawn(1)[0])
+            return teacher.label(frames) if frames else Configurations.empty()
+
+        begun = time.process_time()
+        labels = len(training) + STARTS_PER_TURN * TURNS
+        curve = learn(teacher, training, tests, next_labels, labels=labels, seed=seed)
+        result["curves"][scheme] = curve
+        result["seconds"][scheme] = round(time.process_time() - begun, 1)
+        last = curve[-1]
+        told = "; ".join(
+            f"{name} {last[name]['energy_meV_per_atom']:.2f} meV/atom "
+            f"{1e3 * last[name]['forces_eV_per_A']:.1f} meV/A"
+            for name in tests
+        )
+        print(f"{teacher.name} seed {seed} {scheme}: {last['labels']} labels; {told}", flush=True)
+    return result
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", choices=NAMES, default="emt")
+    parser.add_argument("--data", type=Path, help="folder of the published potentials")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    teacher = make_teacher(given.teacher, data=given.data)
+    results = load_seeds(given.json)
+    known = {one["seed"] for one in results}
+    for seed in (seed for seed in range(given.seeds) if seed not in known):
+        results.append(run_seed(teacher, seed))
+        if given.json is not None:
+            summary = summarize(results, SCHEMES, reference="random")
+            content = {"teacher": teacher.name, "summary": summary, "seeds": results}
+            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for line in summarize(results, SCHEMES, reference="random")["lines"]:
+        print(line)
+    if given.plot is not None:
+        draw(results, SCHEMES, given.plot, title=f"samplers, teacher {teacher.name}")
+
+
+if __name__ == "__main__":
+    main()
