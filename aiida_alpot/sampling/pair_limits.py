@@ -105,8 +105,7 @@ class Placement:
         """Return whether an atom keeps its distance from its own images."""
         lengths = np.linalg.norm(self._shifts, axis=1)
         shortest = lengths[lengths > 1e-8].min(initial=np.inf)
-        kind = np.array([number])
-        return bool(shortest >= self._limits.table(kind, kind)[0, 0])
+        return bool(shortest >= self.least(number))
 
     def clearances(self, points: Array, number: int) -> Array:
         """Return by how much each point is farther from all atoms than it must be, Angstrom (m,).
@@ -121,6 +120,24 @@ class Placement:
         limits = self._limits.table(np.array([number]), self.numbers)
         nearest: Array = (distances - limits).min(axis=1)
         return nearest
+
+    def least(self, number: int) -> float:
+        """Return the smallest distance allowed between two atoms of a species, Angstrom."""
+        kind = np.array([number])
+        return float(self._limits.table(kind, kind)[0, 0])
+
+    def clearance_within(self, points: Array, number: int) -> float:
+        """Return by how much atoms of one species, images included, keep their distance at least.
+
+        Infinite where no image is within reach.
+        """
+        apart = points[:, None] - points
+        apart -= (np.round(apart @ self._inverse) * self._pbc) @ self._cell
+        distances = np.linalg.norm(apart[:, :, None] + self._shifts, axis=3)
+        own = (np.linalg.norm(self._shifts, axis=1) < 1e-8) & np.eye(len(points), dtype=bool)[
+            :, :, None
+        ]
+        return float(distances[~own].min(initial=np.inf)) - self.least(number)
 
     def place(self, point: Array, number: int) -> None:
         """Put an atom there."""

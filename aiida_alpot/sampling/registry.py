@@ -12,6 +12,7 @@ from aiida_alpot.sampling.contour_exploration import ContourExploration, Contour
 from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
 from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
+from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
 from aiida_alpot.sampling.random_structures import RandomStructures, RandomStructuresSettings
 from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
 from aiida_alpot.sampling.saddle_search import SaddleSearch, SaddleSearchSettings
@@ -21,6 +22,7 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "molecular_dynamics": (MolecularDynamics, MolecularDynamicsSettings),
     "relaxation": (Relaxation, RelaxationSettings),
     "random_structures": (RandomStructures, RandomStructuresSettings),
+    "random_crystals": (RandomCrystals, RandomCrystalsSettings),
     "derived_structures": (DerivedStructures, DerivedStructuresSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
     "saddle_search": (SaddleSearch, SaddleSearchSettings),
