@@ -20,6 +20,7 @@ from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.core_radii import with_core_radii
 from aiida_alpot.campaign.file_names import file_of_campaign
 from aiida_alpot.campaign.first_potential import read_first_potential
+from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machine_options import refuse_programs
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
@@ -180,6 +181,7 @@ def load_campaign(
         text=text,
         potential=read_first_potential(content, path.parent, str(path)),
     )
+    _check_starts(campaign, str(path))
     _check_first_labels(campaign, str(path))
     _check_codes(campaign, str(path))
     return campaign
@@ -282,6 +284,20 @@ def _check_species_have_starts(
                 content.species,
                 f"species that occur in start, where {symbol} does not",
             )
+
+
+def _check_starts(campaign: Campaign, source: str) -> None:
+    """Let every sampler look at its starts."""
+    from aiida_alpot.sampling.registry import make_sampler
+
+    structures = {str(one.info["identifier"]): one for one in campaign.structures}
+    for index, entry in enumerate(campaign.content.explore):
+        identifiers = [name for start in entry.starts for name in campaign.starts[start]]
+        try:
+            sampler = make_sampler(entry.kind, settings_of(entry))
+            sampler.check([structures[name] for name in identifiers])
+        except AlpotError as error:
+            raise type(error)(f"{source}: explore[{index}].starts: {error}") from error
 
 
 def _check_first_labels(campaign: Campaign, source: str) -> None:

@@ -78,14 +78,30 @@ def code_labels(campaign: Campaign) -> dict[str, str]:
 
 
 def _sampler(entry: SamplerEntry, starts: dict[str, list[str]]) -> dict[str, Any]:
+    identifiers = [identifier for name in entry.starts for identifier in starts[name]]
     return {
         "name": entry.name,
-        "starts": [identifier for name in entry.starts for identifier in starts[name]],
+        "starts": identifiers,
         "sampler": {"kind": entry.kind, **settings_of(entry)},
         "max_frames": entry.max_frames,
         "record_every": entry.record_every,
-        "starts_per_job": entry.starts_per_job,
+        "starts_per_job": starts_per_job(entry.kind, entry.starts_per_job, len(identifiers)),
     }
+
+
+def starts_per_job(kind: str, asked: int, n_starts: int) -> int:
+    """Return how many starts share a job, so that those that belong together do.
+
+    Starts of samplers that are not joint stand alone; of one that is joint all belong together, or
+    groups of as many as it says, of which as many share a job as hold ``asked`` starts.
+    """
+    from aiida_alpot.sampling.registry import SAMPLERS
+
+    sampler: Any = SAMPLERS[kind][0]
+    if not sampler.joint:
+        return asked
+    together: int = getattr(sampler, "starts_together", max(n_starts, 1))
+    return together * -(-asked // together)
 
 
 def _exploration(campaign: Campaign, samplers: dict[str, dict[str, Any]]) -> dict[str, Any] | None:

@@ -21,4 +21,8 @@ class SamplerEntry(OpenSection):
         50, "Most frames that a chain hands to the selection.", "numbers from 1"
     )
     record_every: Count = key(10, "Steps between two recorded frames.", "numbers from 1")
-    starts_per_job: Count = key(1, "Chains that share a job.", "numbers from 1")
+    starts_per_job: Count = key(
+        1,
+        "Chains that share a job; starts that belong together, as the ends of a path, always do.",
+        "numbers from 1",
+    )
