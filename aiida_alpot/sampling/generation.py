@@ -24,10 +24,13 @@ def frames_of_made(
     rng: np.random.Generator,
     structures: int,
     make: Callable[[Atoms, np.random.Generator], Made],
+    *,
+    note: str = "",
 ) -> Iterator[Frame]:
     """Yield each start and then the structures that ``make`` makes of it.
 
-    A structure that cannot be made is left out; how many and why stands in the ending.
+    A structure that cannot be made is left out; how many and why stands in the ending, where
+    ``note`` follows.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def frames_of_made(
         if step == 0:
             yield Frame(current, chain, 0)
             raise GeometryError(f"None of {structures} structures could be made: {_say(failures)}.")
-        yield Frame(current, chain, step, _ending(step, structures, failures))
+        yield Frame(current, chain, step, _ending(step, structures, failures, note))
 
 
 def _make_each(
@@ -64,10 +67,11 @@ def _make_each(
             failures[made] += 1
 
 
-def _ending(made: int, asked: int, failures: Counter[str]) -> Ending:
+def _ending(made: int, asked: int, failures: Counter[str], note: str) -> Ending:
+    note = f"; {note}" if note else ""
     if made == asked:
-        return Ending("finished", f"all {asked} structures made")
-    return Ending("unconverged", f"{made} of {asked} structures made: {_say(failures)}")
+        return Ending("finished", f"all {asked} structures made{note}")
+    return Ending("unconverged", f"{made} of {asked} structures made: {_say(failures)}{note}")
 
 
 def _say(failures: Counter[str]) -> str:

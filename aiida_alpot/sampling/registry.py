@@ -10,10 +10,12 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Sampler
 from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
 from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
+from aiida_alpot.sampling.harmonic import Harmonic, HarmonicSettings
 from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
 from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
 from aiida_alpot.sampling.random_structures import RandomStructures, RandomStructuresSettings
+from aiida_alpot.sampling.rattled import Rattled, RattledSettings
 from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
 from aiida_alpot.sampling.saddle_search import SaddleSearch, SaddleSearchSettings
 from aiida_alpot.sampling.settings import make_settings
@@ -24,6 +26,8 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "random_structures": (RandomStructures, RandomStructuresSettings),
     "random_crystals": (RandomCrystals, RandomCrystalsSettings),
     "derived_structures": (DerivedStructures, DerivedStructuresSettings),
+    "harmonic": (Harmonic, HarmonicSettings),
+    "rattled": (Rattled, RattledSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
     "saddle_search": (SaddleSearch, SaddleSearchSettings),
     "path_search": (PathSearch, PathSearchSettings),
