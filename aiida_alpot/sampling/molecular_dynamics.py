@@ -5,7 +5,7 @@ The integrators are ASE's: velocity Verlet (nve), Langevin with a fixed centre o
 velocity rescaling (nvt; Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007)), and
 Langevin dynamics of atoms and cell (npt; Quigley and Probert, J. Chem. Phys. 120, 11432 (2004),
 with the BAOAB splitting of Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013)). The
-temperature may follow a ramp, linear in the steps.
+temperature and the pressure may follow ramps, linear in the steps.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class MolecularDynamicsSettings:
     thermostat_time_fs: float = setting(
         100.0, "Relaxation time of the thermostat, fs: the inverse of the Langevin friction."
     )
-    pressure_GPa: float = setting(0.0, "External pressure of npt, GPa.")
+    pressure_GPa: float | tuple[float, float] = setting(
+        0.0, "External pressure of npt, GPa, or a ramp [first, last], linear over the steps."
+    )
     cell: Literal["isotropic", "flexible"] = setting(
         "isotropic", "How the cell of npt changes: isotropic (volume only) or flexible (shape too)."
     )
@@ -66,6 +68,12 @@ class MolecularDynamicsSettings:
         first, last = self.ramp
         require(first > 0 and last > 0, "temperature_K", self.temperature_K, "above 0 K")
         require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
+        require(
+            self.ensemble == "npt" or self.pressure_ramp == (0.0, 0.0),
+            "pressure_GPa",
+            self.pressure_GPa,
+            f"0 for {self.ensemble}, in which the cell is fixed; choose ensemble npt",
+        )
         for name in (
             "timestep_fs",
             "thermostat_time_fs",
@@ -77,9 +85,16 @@ class MolecularDynamicsSettings:
     @property
     def ramp(self) -> tuple[float, float]:
         """First and last temperature, K."""
-        if isinstance(self.temperature_K, tuple):
-            return self.temperature_K
-        return self.temperature_K, self.temperature_K
+        return _ends_of_ramp(self.temperature_K)
+
+    @property
+    def pressure_ramp(self) -> tuple[float, float]:
+        """First and last pressure, GPa."""
+        return _ends_of_ramp(self.pressure_GPa)
+
+
+def _ends_of_ramp(value: float | tuple[float, float]) -> tuple[float, float]:
+    return value if isinstance(value, tuple) else (value, value)
 
 
 class LangevinOfAtomsAndCell(LangevinBAOAB):
@@ -114,10 +129,12 @@ class MolecularDynamics:
         given = self.settings
         first, last = given.ramp
         temperature = f"{first:g} K" if first == last else f"{first:g} to {last:g} K"
+        begin, end = given.pressure_ramp
+        pressure = f"{begin:g} GPa" if begin == end else f"{begin:g} to {end:g} GPa"
         details = {
             "nve": "",
             "nvt": f", {given.thermostat} thermostat",
-            "npt": f", {given.pressure_GPa:g} GPa, {given.cell} cell",
+            "npt": f", {pressure}, {given.cell} cell",
         }[given.ensemble]
         return (
             f"{given.ensemble} molecular dynamics at {temperature}{details}: "
@@ -167,7 +184,7 @@ class MolecularDynamics:
         draw_velocities(atoms, given.ramp[0], rng)
         integrator = self._make_integrator(atoms, rng)
         set_temperature = _temperature_setter(integrator)
-        first, last = given.ramp
+        set_pressure = _pressure_setter(integrator)
         done = 0
         if moving is not None:
             done = restore_motion(integrator, rng, moving)
@@ -176,8 +193,13 @@ class MolecularDynamics:
             self._moving = (integrator, rng, step)
             if moving is None or step > done:  # the frame before is judged already
                 yield Frame(atoms, chain, step, ending)
-            if first != last:
-                set_temperature(first + (last - first) * (step + 1) / given.steps)
+            done_then = (step + 1) / given.steps
+            for (first, last), set_value in (
+                (given.ramp, set_temperature),
+                (given.pressure_ramp, set_pressure),
+            ):
+                if first != last:
+                    set_value(first + (last - first) * done_then)
 
     def _make_integrator(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
         given = self.settings
@@ -212,7 +234,7 @@ class MolecularDynamics:
             atoms,
             given.timestep_fs * units.fs,
             temperature_K=given.ramp[0],
-            externalstress=-given.pressure_GPa * units.GPa,
+            externalstress=-given.pressure_ramp[0] * units.GPa,
             hydrostatic=isotropic,
             T_tau=given.thermostat_time_fs * units.fs,
             P_tau=period,
@@ -256,3 +278,16 @@ def _temperature_setter(integrator: Integrator) -> Callable[[float], None]:
     if isinstance(integrator, VelocityVerlet):
         return lambda temperature: None
     return lambda temperature: integrator.set_temperature(temperature_K=temperature)
+
+
+def _pressure_setter(integrator: Integrator) -> Callable[[float], None]:
+    """Return what sets the external pressure of an integrator that has one, in GPa."""
+    if not isinstance(integrator, LangevinOfAtomsAndCell):
+        return lambda pressure: None
+    is_isotropic = integrator.hydrostatic
+
+    def set_pressure(pressure: float) -> None:
+        stress = -pressure * units.GPa
+        integrator.externalstress = stress if is_isotropic else stress * np.identity(3)
+
+    return set_pressure

@@ -45,6 +45,7 @@ KINDS = {
         "timestep_fs": 0.02,
         "ensemble": "npt",
         "cell": "flexible",
+        "pressure_GPa": [0.0, 1.0],
     },
     "relaxation": {"kind": "relaxation", "steps": 12, "fmax": 1e-6},
     "contour": {

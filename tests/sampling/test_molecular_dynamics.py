@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 
-from aiida_alpot.errors import GeometryError
+from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
 from aiida_alpot.sampling.molecular_dynamics import draw_velocities
 from aiida_alpot.sampling.stopping import kinetic_temperature
@@ -81,6 +81,32 @@ def test_mean_temperature_and_pressure_are_those_of_the_barostat(copper, cell, p
     assert np.mean(pressures[500:]) == pytest.approx(pressure, abs=0.3)
     if cell == "flexible":
         np.testing.assert_allclose(np.mean(pressures[500:], axis=0), pressure, atol=0.6)
+
+
+@pytest.mark.parametrize("cell", ["isotropic", "flexible"])
+def test_the_pressure_follows_a_ramp(copper, cell):
+    pressures = [
+        -frame.atoms.get_stress(include_ideal_gas=True)[:3].mean() / units.GPa
+        for frame in trajectory(
+            copper,
+            Springs(copper),
+            ensemble="npt",
+            cell=cell,
+            temperature_K=50,
+            steps=600,
+            timestep_fs=3.0,
+            thermostat_time_fs=50.0,
+            barostat_time_fs=80.0,
+            pressure_GPa=[0.0, 12.0],
+        )
+    ]
+    for part, expected in ((slice(150, 250), 4.0), (slice(450, 550), 10.0)):
+        assert np.mean(pressures[part]) == pytest.approx(expected, abs=0.8)
+
+
+def test_a_pressure_is_refused_where_the_cell_is_fixed():
+    with pytest.raises(SettingError, match="0 for nvt, in which the cell is fixed"):
+        make_sampler("molecular_dynamics", {"temperature_K": 9, "steps": 1, "pressure_GPa": 1})
 
 
 def test_a_strained_start_of_copper_reaches_zero_pressure(copper):
