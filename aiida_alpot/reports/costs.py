@@ -11,6 +11,7 @@ from aiida_alpot.campaign.forecast import CostEstimate
 from aiida_alpot.workflows.accounting import (
     STAGES,
     JobCost,
+    KnownCosts,
     costs_of_chain,
     ledgers_below,
     predecessors_of,
@@ -95,7 +96,7 @@ class CampaignCosts:
     exponent_spread: float | None
 
 
-def read_costs(campaign: Any, known: dict[int, JobCost] | None = None) -> CampaignCosts:
+def read_costs(campaign: Any, known: KnownCosts | None = None) -> CampaignCosts:
     """Read what a campaign has cost from its jobs and ledgers, while it runs and afterwards.
 
     What the campaigns that it goes on from have cost is in it.
@@ -104,7 +105,7 @@ def read_costs(campaign: Any, known: dict[int, JobCost] | None = None) -> Campai
     ----------
     campaign : WorkChainNode
         A campaign.
-    known : dict, optional
+    known : KnownCosts, optional
         Kept by the caller from one look to the next; see
         :func:`aiida_alpot.workflows.accounting.costs_of_jobs`.
     """

@@ -232,6 +232,7 @@ def _warnings(data: ReportData) -> str:
         if turn.warnings:
             items = "".join(f"<li>{escape(_pretty(message))}</li>" for message in turn.warnings)
             name = "Start" if turn.turn == 0 else f"Turn {turn.turn}"
+            name += ", refitted" if turn.is_refit else ""
             parts.append(f"<h3>{name}</h3><ul>{items}</ul>")
     return "".join(parts)
 

@@ -30,9 +30,9 @@ def turn_processes(node: Any, own: list[Any] | None = None) -> list[Any]:
     return turns
 
 
-def predecessor_dicts(node: Any, name: str) -> list[dict[str, Any]]:
+def predecessor_dicts(node: Any, name: str) -> dict[str, dict[str, Any]]:
     """Return the ``records`` or ``ledgers`` that a campaign took over, in the order of names."""
     if "predecessor" not in node.inputs or name not in node.inputs.predecessor:
-        return []
+        return {}
     given = node.inputs.predecessor[name]
-    return [given[key].get_dict() for key in sorted(given)]
+    return {key: given[key].get_dict() for key in sorted(given)}

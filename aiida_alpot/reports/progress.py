@@ -15,9 +15,10 @@ from aiida_alpot.reports.processes import (
     predecessor_dicts,
     turn_processes,
 )
-from aiida_alpot.workflows.accounting import JobCost, costs_of_chain, sum_by
+from aiida_alpot.workflows.accounting import KnownCosts, costs_of_chain, sum_by
 from aiida_alpot.workflows.label.throttle import MARK
 from aiida_alpot.workflows.pausing import PAUSED
+from aiida_alpot.workflows.ports import REFIT
 
 STAGES = {
     "alpot.sample": "sampling",
@@ -27,6 +28,9 @@ STAGES = {
     "alpot.properties": "validating",
     "alpot.evaluate": "auditing",
 }
+
+
+EARLIER = " earlier"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class TurnProgress:
         Turns in a row that hold, and that must.
     core_seconds : mapping
         Core-seconds by stage.
+    is_refit : bool
+        Whether it is no turn of its own: a campaign that went on from this turn with other
+        settings fitted to its labels once more.
     """
 
     turn: int
@@ -82,6 +89,12 @@ class TurnProgress:
     held: int = 0
     asked: int = 1
     core_seconds: Mapping[str, float] = field(default_factory=dict)
+    is_refit: bool = False
+
+    @property
+    def shown_stage(self) -> str:
+        """What people read of the stage."""
+        return "refitted" if self.is_refit and self.stage == "done" else self.stage
 
 
 @dataclass(frozen=True)
@@ -142,7 +155,31 @@ class FinishedTurns:
 
     turns: dict[str, TurnProgress] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
-    jobs: dict[int, JobCost] = field(default_factory=dict)
+    costs: KnownCosts = field(default_factory=KnownCosts)
+    numbers: dict[str, int] = field(default_factory=dict)
+    chains: dict[str, list[Any]] = field(default_factory=dict)
+    earlier: list[TurnProgress] | None = None
+
+    def number_of(self, turn: Any) -> int:
+        """Return the number of a turn."""
+        if turn.uuid not in self.numbers:
+            self.numbers[turn.uuid] = int(turn.inputs.turn.value)
+        return self.numbers[turn.uuid]
+
+    def chains_of(self, job: Any) -> list[Any]:
+        """Return what became of the chains of a sample job, nothing before it has ended."""
+        if job.uuid not in self.chains:
+            if "result" not in job.outputs:
+                return []
+            self.chains[job.uuid] = list(job.outputs.result.get_dict().get("chains", []))
+        return self.chains[job.uuid]
+
+    def earlier_turns(self, campaign: Any) -> list[TurnProgress]:
+        """Return the turns of the campaigns that this one goes on from."""
+        if self.earlier is None:
+            records = predecessor_dicts(campaign, "records").items()
+            self.earlier = [from_record(one, is_refit=key.endswith(REFIT)) for key, one in records]
+        return self.earlier
 
 
 def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignProgress:
@@ -177,7 +214,7 @@ def read_progress(node: Any, finished: FinishedTurns | None = None) -> CampaignP
         labels_used=_labels_used(node, own, processes, finished),
         labels_budget=int(settings["budget"]["labels"]),
         stop_requested=bool(node.base.extras.get("stop_requested", False)),
-        core_seconds=sum_by(costs_of_chain(node, finished.jobs), "stage"),
+        core_seconds=sum_by(costs_of_chain(node, finished.costs), "stage"),
         core_hours_budget=settings["budget"].get("core_hours"),
         wall_hours_budget=settings["budget"].get("wall_hours"),
         waiting=_waits_for(processes),
@@ -198,12 +235,11 @@ def _exception_of(node: Any) -> str:
 def _read_turns(
     node: Any, own: list[Any], processes: list[Any], finished: FinishedTurns
 ) -> Iterator[TurnProgress]:
-    earlier = predecessor_dicts(node, "records")
-    for record in earlier:
-        yield from_record(record)
-    if not any(process.inputs.turn.value == 0 for process in processes):
+    earlier = finished.earlier_turns(node)
+    yield from earlier
+    if not any(finished.number_of(process) == 0 for process in processes):
         number = node.inputs.predecessor.turn.value if earlier else 0
-        first = finished.turns.get(node.uuid) or _read_start(own, number)
+        first = finished.turns.get(node.uuid) or _read_start(own, number, is_refit=bool(earlier))
         if first is not None:
             yield first
             if first.stage == "done":
@@ -213,13 +249,13 @@ def _read_turns(
             # asked before the record, which is there when a process ends well
             terminated = process.is_terminated
             if "record" not in process.outputs:
-                yield _read_running(process, terminated=terminated)
+                yield _read_running(process, finished, terminated=terminated)
                 continue
             finished.turns[process.uuid] = from_record(process.outputs.record.get_dict())
         yield finished.turns[process.uuid]
 
 
-def from_record(record: Mapping[str, Any]) -> TurnProgress:
+def from_record(record: Mapping[str, Any], *, is_refit: bool = False) -> TurnProgress:
     """Return the progress of a turn that has left its record."""
     samples = record["samples"]
     return TurnProgress(
@@ -242,36 +278,37 @@ def from_record(record: Mapping[str, Any]) -> TurnProgress:
         held=record.get("held", 0),
         asked=record.get("asked", 1),
         core_seconds=record.get("core_seconds", {}),
+        is_refit=is_refit,
     )
 
 
-def _read_start(own: list[Any], turn: int) -> TurnProgress | None:
-    """Return what comes before the loop where a campaign starts from labelled cells."""
+def _read_start(own: list[Any], turn: int, *, is_refit: bool) -> TurnProgress | None:
+    """Return what comes before the loop: the labels and the fit of a start, or another fit."""
     for child in own:
         if child.process_label == "write_turn_record" and child.is_finished_ok:
-            return from_record(child.outputs.result.get_dict())
+            return from_record(child.outputs.result.get_dict(), is_refit=is_refit)
     first = [child for child in own if is_labeller(child) or entry_point_of(child) == "alpot.fit"]
     if not first:
         return None
     counts = _count_labels(first)
     stage = _stage_of(first[-1]) or "starting"
-    return TurnProgress(turn=turn, stage=stage, **counts)
+    return TurnProgress(turn=turn, stage=stage, is_refit=is_refit, **counts)
 
 
-def _read_running(process: Any, *, terminated: bool) -> TurnProgress:
+def _read_running(process: Any, finished: FinishedTurns, *, terminated: bool) -> TurnProgress:
     """Return what there is of a turn that is running or was lost."""
     steps = children(process)
     jobs = [
         job for step in steps if entry_point_of(step) == "alpot.sample" for job in children(step)
     ]
-    chains = [chain for job in jobs if "result" in job.outputs for chain in _chains(job)]
+    chains = [chain for job in jobs for chain in finished.chains_of(job)]
     grades = [chain["largest_grade"] for chain in chains if chain.get("largest_grade") is not None]
     selections = [step for step in steps if "selected" in step.outputs]
     planned = sum(len(entry["starts"]) for entry in _samplers(process))
     known = [stage for stage in map(_stage_of, steps) if stage]
     stage = "waiting" if _waits_for([process]) else known[-1] if known else "starting"
     return TurnProgress(
-        turn=process.inputs.turn.value,
+        turn=finished.number_of(process),
         stage="lost" if terminated else stage,
         samplers_done=len(chains),
         samplers_total=planned,
@@ -300,10 +337,6 @@ def _samplers(process: Any) -> list[Any]:
     return list((settings.get("exploration") or {}).get("explore", []))
 
 
-def _chains(job: Any) -> list[Any]:
-    return list(job.outputs.result.get_dict().get("chains", []))
-
-
 def _ledger_entries(processes: list[Any]) -> Iterator[Mapping[str, Any]]:
     for process in processes:
         if is_labeller(process) and "ledger" in process.outputs:
@@ -322,15 +355,19 @@ def _labels_used(node: Any, own: list[Any], processes: list[Any], finished: Fini
     """Return how many labels of the budget the ledgers of a campaign stand for so far."""
     from aiida_alpot.workflows.records import count_spent
 
-    earlier = predecessor_dicts(node, "ledgers")
-    used = sum(count_spent(ledger["entries"]) for ledger in earlier)
+    if node.uuid + EARLIER not in finished.labels:
+        earlier = predecessor_dicts(node, "ledgers").values()
+        count = sum(count_spent(ledger["entries"]) for ledger in earlier)
+        finished.labels[node.uuid + EARLIER] = count
+    used = finished.labels[node.uuid + EARLIER]
     for step in [node, *processes]:
-        count = finished.labels.get(step.uuid)
-        if count is None:
-            steps = own if step is node else children(step)
-            count = count_spent(_ledger_entries(steps))
-            if step.uuid in finished.turns:
-                finished.labels[step.uuid] = count
+        if step.uuid in finished.labels:
+            used += finished.labels[step.uuid]
+            continue
+        steps = own if step is node else children(step)
+        count = count_spent(_ledger_entries(steps))
+        if step.uuid in finished.turns:
+            finished.labels[step.uuid] = count
         used += count
     return used
 
@@ -342,7 +379,8 @@ def _doing(own: list[Any], turns: tuple[TurnProgress, ...]) -> str:
     if not turns:
         return "starting"
     last = turns[-1]
-    return f"turn {last.turn}: {last.stage}" if last.stage != "done" else f"turn {last.turn} done"
+    colon = "" if last.stage == "done" else ":"
+    return f"turn {last.turn}{colon} {last.shown_stage}"
 
 
 def as_json(progress: CampaignProgress) -> dict[str, Any]:

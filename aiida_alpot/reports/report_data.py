@@ -93,7 +93,7 @@ def read_report_data(node: Any) -> ReportData:
 
 def turn_records(node: Any) -> list[dict[str, Any]]:
     """Return the records of the turns of a campaign that have ended."""
-    records = predecessor_dicts(node, "records")
+    records = list(predecessor_dicts(node, "records").values())
     records += [
         child.outputs.result.get_dict()
         for child in children(node)
@@ -112,7 +112,9 @@ def ledger_entries(node: Any) -> list[dict[str, Any]]:
     if "ledger" in node.outputs:
         return list(node.outputs.ledger.get_dict()["entries"])
     earlier = [
-        entry for ledger in predecessor_dicts(node, "ledgers") for entry in ledger["entries"]
+        entry
+        for ledger in predecessor_dicts(node, "ledgers").values()
+        for entry in ledger["entries"]
     ]
     return earlier + [
         entry

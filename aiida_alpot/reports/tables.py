@@ -40,7 +40,7 @@ def turn_cells(turn: TurnProgress) -> dict[str, str]:
     sampled = turn.samplers_total > 0
     return {
         "turn": "start" if turn.turn == 0 else str(turn.turn),
-        "stage": turn.stage,
+        "stage": turn.shown_stage,
         "chains": f"{turn.samplers_done}/{turn.samplers_total}" if sampled else "",
         "frames": str(turn.frames) if sampled else "",
         "grade": "" if turn.largest_grade is None else f"{turn.largest_grade:.3g}",

@@ -10,8 +10,8 @@ cache replayed costs nothing, and one that is at work costs what it has used so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,6 +29,9 @@ _STAGE_OF_JOB = {
 }
 _CALLS = ("call_calc", "call_work")
 _AT_A_TIME = 5000
+_ENDED = ("finished", "excepted", "killed")
+_CALLED = ("node_type", "process_type", "label", f"extras.{MARK}", "attributes.process_state")
+"""What is read of a process that was called."""
 
 
 @dataclass(frozen=True)
@@ -68,38 +71,77 @@ class JobCost:
     is_running: bool
 
 
+@dataclass
+class KnownCosts:
+    """Costs that do not change any more, so that a later call reads only the others.
+
+    Parameters
+    ----------
+    jobs : dict
+        Costs of jobs that have ended, by PK.
+    branches : dict
+        Costs of all jobs below campaigns and turns that have ended, by PK of the process.
+    predecessors : dict
+        Campaigns that a campaign goes on from, by its PK.
+    """
+
+    jobs: dict[int, JobCost] = field(default_factory=dict)
+    branches: dict[int, list[JobCost]] = field(default_factory=dict)
+    predecessors: dict[int, list[orm.ProcessNode]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class _Place:
-    """Where in a campaign a process stands."""
+    """Where in a campaign a process stands.
+
+    ``branch`` is the PK of the turn that it belongs to, or of the whole, if that has ended.
+    """
 
     stage: str
     turn: int
     name: str
+    branch: int | None = None
 
 
-def costs_of_jobs(
-    process: orm.ProcessNode, known: dict[int, JobCost] | None = None
-) -> list[JobCost]:
+def costs_of_jobs(process: orm.ProcessNode, known: KnownCosts | None = None) -> list[JobCost]:
     """Return the cost of every job below a process, or of itself, in the order of submission.
 
     Parameters
     ----------
     process : ProcessNode
         A campaign, a turn, any process.
-    known : dict, optional
-        Costs of jobs that have ended, by PK; filled here, so that a later call reads only the
-        others.
+    known : KnownCosts, optional
+        What was read before; filled here.
     """
-    known = {} if known is None else known
-    places, _ = _walk(process)
-    costs = {pk: known[pk] for pk in places if pk in known}
-    missing = [pk for pk in places if pk not in known]
+    known = KnownCosts() if known is None else known
+    if process.pk in known.branches:
+        return known.branches[process.pk]
+    places, callers = _walk(process, known.branches)
+    costs = {pk: known.jobs[pk] for pk in places if pk in known.jobs}
+    missing = [pk for pk in places if pk not in known.jobs]
     for first in range(0, len(missing), _AT_A_TIME):
         for cost in _read_costs(missing[first : first + _AT_A_TIME], places):
             costs[cost.pk] = cost
             if not cost.is_running:
-                known[cost.pk] = cost
+                known.jobs[cost.pk] = cost
+    read_before = {one.pk: one for pk in callers for one in known.branches.get(pk, [])}
+    _keep_branches(known, costs, {**callers, **places})
+    costs |= read_before
     return [costs[pk] for pk in sorted(costs)]
+
+
+def _keep_branches(
+    known: KnownCosts, costs: Mapping[int, JobCost], places: Mapping[int, _Place]
+) -> None:
+    """Remember the branches that have ended and of which no job is left at work."""
+    branches: dict[int, list[JobCost]] = {}
+    for pk, place in places.items():
+        if place.branch is not None and place.branch not in known.branches:
+            below = branches.setdefault(place.branch, [])
+            below += [costs[pk]] if pk in costs else known.branches.get(pk, [])
+    for branch, below in branches.items():
+        if not any(cost.is_running for cost in below):
+            known.branches[branch] = sorted(below, key=lambda cost: cost.pk)
 
 
 def predecessors_of(campaign: orm.ProcessNode) -> list[orm.ProcessNode]:
@@ -123,15 +165,15 @@ def predecessors_of(campaign: orm.ProcessNode) -> list[orm.ProcessNode]:
     return [found[pk] for pk in sorted(found)]
 
 
-def costs_of_chain(
-    campaign: orm.ProcessNode, known: dict[int, JobCost] | None = None
-) -> list[JobCost]:
+def costs_of_chain(campaign: orm.ProcessNode, known: KnownCosts | None = None) -> list[JobCost]:
     """Return the cost of every job of a campaign and of those that it goes on from.
 
     Parameters are those of :func:`costs_of_jobs`.
     """
-    known = {} if known is None else known
-    chain = [*predecessors_of(campaign), campaign]
+    known = KnownCosts() if known is None else known
+    if campaign.pk not in known.predecessors:
+        known.predecessors[campaign.pk] = predecessors_of(campaign)
+    chain = [*known.predecessors[campaign.pk], campaign]
     return [cost for one in chain for cost in costs_of_jobs(one, known)]
 
 
@@ -218,12 +260,15 @@ def parse_sacct(text: str, job_id: str) -> float | None:
     return float(sum(int(time) for time in times))
 
 
-def _walk(process: orm.ProcessNode) -> tuple[dict[int, _Place], dict[int, _Place]]:
+def _walk(
+    process: orm.ProcessNode, besides: Container[int] = ()
+) -> tuple[dict[int, _Place], dict[int, _Place]]:
     """Return the places of the CalcJobs at or below a process, and those of all that called them.
 
-    One query for each level of calls.
+    One query for each level of calls; what is below the processes ``besides`` is left out.
     """
-    top = _Place(_stage_by_type(process.process_type, process.base.extras.all), -1, "")
+    branch = int(process.pk) if process.is_terminated else None
+    top = _Place(_stage_by_type(process.process_type, process.base.extras.all), -1, "", branch)
     if isinstance(process, orm.CalcJobNode):
         return {int(process.pk): top}, {}
     level: dict[int, _Place] = {int(process.pk): top}
@@ -231,7 +276,7 @@ def _walk(process: orm.ProcessNode) -> tuple[dict[int, _Place], dict[int, _Place
     callers = dict(level)
     while level:
         below: dict[int, _Place] = {}
-        parents = list(level)
+        parents = [pk for pk in level if pk not in besides]
         for first in range(0, len(parents), _AT_A_TIME):
             query = orm.QueryBuilder()
             query.append(
@@ -245,11 +290,13 @@ def _walk(process: orm.ProcessNode) -> tuple[dict[int, _Place], dict[int, _Place
                 with_incoming="caller",
                 edge_filters={"type": {"in": list(_CALLS)}},
                 edge_project="label",
-                project=["id", "node_type", "process_type", "label", f"extras.{MARK}"],
+                project=["id", *_CALLED],
                 tag="called",
             )
-            for parent, pk, node_type, process_type, label, mark, link in query.iterall():
+            for parent, pk, node_type, process_type, label, mark, state, link in query.iterall():
                 place = _place_of(level[parent], process_type, label, link, {MARK: mark})
+                if place.branch is None and state in _ENDED and _is_turn(process_type):
+                    place = replace(place, branch=pk)
                 if "calcjob" in node_type.lower():
                     jobs[pk] = place
                 elif "workchain" in node_type.lower() or "workfunction" in node_type.lower():
@@ -270,7 +317,11 @@ def _place_of(
     if turn < 0 and link.startswith(("label_", "fit_000")):
         turn = 0  # what is labelled and fitted before the loop
     stage = above.stage or _stage_by_type(process_type, extras)
-    return _Place(stage, turn, link)
+    return _Place(stage, turn, link, above.branch)
+
+
+def _is_turn(process_type: str | None) -> bool:
+    return (process_type or "").endswith(":alpot.turn")
 
 
 def _stage_by_type(process_type: str | None, extras: Mapping[str, Any]) -> str:
@@ -324,7 +375,7 @@ def _own_seconds(pks: list[int]) -> dict[int, float]:
 
 def _cost(pk: int, place: _Place, own: float | None, found: Mapping[str, Any]) -> JobCost:
     cores = cores_of_resources(found["resources"])
-    is_running = found["state"] not in ("finished", "excepted", "killed")
+    is_running = found["state"] not in _ENDED
     seconds, source = _core_seconds(own, cores, found, is_running=is_running)
     return JobCost(
         pk=pk,

@@ -25,6 +25,7 @@ from aiida_alpot.workflows.learn import LearnWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
     PREDECESSOR,
+    REFIT,
     added_name,
     committee_of,
     define_campaign_inputs,
@@ -232,7 +233,7 @@ class CampaignWorkChain(CachingWorkChain):
         if ledgers:
             parts["ledger"] = self.ctx.ledgers[ledgers[0]]
         turn = self._turn()
-        name = f"{turn:03d}_refit" if self.goes_on() else "000"
+        name = f"{turn:03d}{REFIT}" if self.goes_on() else "000"
         self.ctx.records[f"turn_{name}"] = write_turn_record(
             self.inputs.settings,
             orm.Int(turn),

@@ -2,6 +2,11 @@
 """Whether a turn holds: the conditions of :mod:`aiida_alpot.campaign.convergence` on its record.
 
 Without a section ``converge`` in the settings one turn in which nothing extrapolates is enough.
+
+A turn that holds counts also where it ended with a fit, to the few frames that extrapolate below
+the limit or to labels that came late: chains, rate and audit speak of the potential that sampled,
+errors and properties of the one after the fit, which must not have moved. A fit before the first
+turn of a successor has no chains, holds nothing and so begins the count anew.
 """
 
 from __future__ import annotations

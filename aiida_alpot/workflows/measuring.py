@@ -142,8 +142,14 @@ class MeasuringWorkChain(CachingWorkChain):
         """Return what was selected for training and for tests, as far as anything was."""
         if "selection" not in self.ctx:
             return {}
-        outputs = self.ctx.selection.outputs
-        return {name: outputs[name] for name in ("selected", "held_out") if name in outputs}
+        # a look-up by name in `outputs` is a query of its own, and many steps ask for these
+        kept: dict[int, dict[str, ConfigurationsData]] = self.__dict__.setdefault("_selected", {})
+        pk = self.ctx.selection.pk
+        if pk not in kept:
+            links = self.ctx.selection.base.links.get_outgoing(node_class=ConfigurationsData)
+            found = {link.link_label: link.node for link in links.all()}
+            kept[pk] = {name: found[name] for name in ("selected", "held_out") if name in found}
+        return kept[pk]
 
     def _threads(self) -> int:
         return read_section(self.inputs.settings.get_dict(), ThreadSettings).sample

@@ -11,6 +11,8 @@ from aiida.engine import ProcessSpec, WorkChain
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 
 PREDECESSOR = "predecessor"
+REFIT = "_refit"
+"""Ends the name of the record of a fit before the first turn of a successor."""
 """Inputs of a campaign that goes on from another one."""
 
 

@@ -39,6 +39,15 @@ def test_the_cells_of_a_turn_show_what_became_of_it(report_data):
     assert last["energy"] == ""
 
 
+def test_a_fit_before_the_first_turn_of_a_successor_is_no_second_turn(report_data):
+    turn = report_data.progress.turns[1]
+    refit = dataclasses.replace(turn, is_refit=True, samplers_total=0)
+    assert turn_line(turn).startswith("turn 1 done;")
+    assert turn_line(refit).startswith("turn 1 refitted;")
+    assert turn_cells(refit)["stage"] == "refitted"
+    assert dataclasses.replace(refit, stage="fitting").shown_stage == "fitting"
+
+
 def test_training_errors_stand_in_where_there_is_no_test_set(report_data):
     turn = report_data.progress.turns[1]
     errors = {"training": turn.errors["training"], "test": {}}

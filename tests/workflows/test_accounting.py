@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What jobs cost: read from the scheduler where it tells, and charged to where they belong."""
 
+from dataclasses import replace
+
 import pytest
 from aiida import orm
 from aiida.common import LinkType
 from plumpy import ProcessState
 
 from aiida_alpot.workflows.accounting import (
+    KnownCosts,
     core_hours,
     cores_of_resources,
     costs_of_jobs,
@@ -156,7 +159,44 @@ def test_it_is_told_where_a_cost_comes_from(campaign):
 
 
 def test_a_second_look_reads_only_what_has_not_ended(campaign):
-    known = {}
+    known = KnownCosts()
     costs = costs_of_jobs(campaign, known)
-    assert set(known) == {cost.pk for cost in costs if not cost.is_running}
+    assert set(known.jobs) == {cost.pk for cost in costs if not cost.is_running}
     assert costs_of_jobs(campaign, known) == costs
+    assert costs_of_jobs(campaign, KnownCosts()) == costs
+
+
+def add_turn(caller, number, *, state):
+    """Store a turn with one job, which has ended unless the turn has not."""
+    turn = orm.WorkChainNode()
+    turn.process_type = "aiida.workflows:alpot.turn"
+    turn.base.links.add_incoming(caller, LinkType.CALL_WORK, f"turn_{number:03d}")
+    turn.set_process_state(state)
+    turn.store()
+    job = orm.CalcJobNode()
+    job.process_type = "aiida.calculations:alpot.fit"
+    job.base.links.add_incoming(turn, LinkType.CALL_CALC, "fit")
+    job.set_process_state(state)
+    job.store()
+    return turn, job
+
+
+def test_turns_that_have_ended_are_walked_once(aiida_profile):
+    top = orm.WorkChainNode().store()
+    ended, first = add_turn(top, 1, state="finished")
+    _, second = add_turn(top, 2, state="waiting")
+    known = KnownCosts()
+    costs = costs_of_jobs(top, known)
+    assert [(cost.pk, cost.turn, cost.stage) for cost in costs] == [
+        (first.pk, 1, "fit"),
+        (second.pk, 2, "fit"),
+    ]
+    assert list(known.branches) == [ended.pk]
+    known.branches[ended.pk] = [replace(costs[0], core_seconds=5.0)]  # as if it was not read again
+    again = costs_of_jobs(top, known)
+    assert [cost.pk for cost in again] == [first.pk, second.pk]
+    assert again[0].core_seconds == 5.0
+    top.set_process_state("finished")
+    second.set_process_state("finished")
+    costs_of_jobs(top, known)
+    assert [cost.pk for cost in known.branches[top.pk]] == [first.pk, second.pk]

@@ -84,6 +84,18 @@ def test_a_turn_that_does_not_hold_begins_anew(judge):
     assert [one["held"] for one in judge(turns)] == [1, 0, 1]
 
 
+def test_a_fit_before_the_turns_of_a_successor_begins_anew(judge):
+    refit = {"samples": [], "errors": None, "extrapolating": False}
+    turns = [(record(), {}), (refit, {}), (record(), {})]
+    assert [one["held"] for one in judge(turns)] == [1, 0, 1]
+
+
+def test_a_turn_that_holds_counts_though_it_ends_with_a_fit(judge):
+    turns = [(record(forces=0.01), {}), (record(), {}), (record(extrapolating=1, forces=0.01), {})]
+    *_, last = judge(turns)
+    assert (last["held"], last["converged"]) == (2, True)
+
+
 def test_one_frame_in_many_does_not_keep_a_campaign_from_converging(judge):
     *_, last = judge([(record(extrapolating=1), {})] * 2)
     assert last["rate"] == {

@@ -115,6 +115,12 @@ def test_a_raised_level_is_fitted_to_all_labels_before_the_next_turn(undisturbed
     assert amended.inputs.amendment["changes"] == {"potential.level": [4, 6]}
 
 
+def test_the_fit_before_the_next_turn_is_told_from_the_turn_before_it(undisturbed, amended):
+    last = undisturbed.outputs.summary["n_turns"]
+    shown = [(turn.turn, turn.shown_stage) for turn in read_progress(amended).turns]
+    assert shown[-3:] == [(last, "done"), (last, "refitted"), (last + 1, "done")]
+
+
 def test_the_budget_of_a_successor_counts_the_labels_of_its_predecessor(undisturbed, amended):
     before, after = undisturbed.outputs.summary, amended.outputs.summary
     own = len(amended.outputs.ledger["entries"]) - len(undisturbed.outputs.ledger["entries"])

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder
 from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida.plugins.entry_point import get_entry_point_names
@@ -226,7 +227,9 @@ def outputs_of(node: orm.ProcessNode | None, names: tuple[str, ...]) -> dict[str
     """Return those outputs of a process that are there."""
     if node is None:
         return {}
-    return {name: node.outputs[name] for name in names if name in node.outputs}
+    links = node.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
+    outputs = {link.link_label: link.node for link in links}
+    return {name: outputs[name] for name in names if name in outputs}
 
 
 def forbid_reuse(node: orm.ProcessNode) -> None:
