@@ -7,17 +7,15 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "BiasSettings": "settings",
     "BiasedCalculator": "calculator",
     "CommitteeBias": "committee",
     "FixedStrength": "strength",
     "GradeBias": "grade",
     "HyperactiveStrength": "strength",
-    "make_biased": "settings",
+    "make_biased": "from_settings",
     "tilt": "direction",
 }
 __all__ = [
-    "BiasSettings",
     "BiasedCalculator",
     "CommitteeBias",
     "FixedStrength",

@@ -110,12 +110,12 @@ class BiasedCalculator(Calculator):  # type: ignore[misc]
         self.strength.begin()
         self.reset()
 
-    def state(self) -> dict[str, Any]:
+    def chain_state(self) -> dict[str, Any]:
         """Return, as JSON, what the last evaluation has to be done again with."""
         return self.strength.state()
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`state`, beginning with the evaluation that came last."""
+    def restore_chain(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`chain_state`, beginning with the evaluation that came last."""
         self.strength.restore(state)
         self.reset()
 

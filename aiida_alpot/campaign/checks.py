@@ -20,6 +20,7 @@ from aiida_alpot.campaign.schema import CampaignFile, StructureItem, ZblSection
 from aiida_alpot.campaign.validation import check_converge, check_test_targets, check_validation
 from aiida_alpot.errors import BudgetError, CampaignFileError
 from aiida_alpot.mtp.zbl import INNER_SHARE, OUTER_SHARE
+from aiida_alpot.sampling.bias_settings import BiasSettings
 
 _ONLY_OF_FILES = ("index", "labels", "level_of_theory")
 _ONLY_OF_CRYSTALS = ("formula", "a", "b", "c", "cubic")
@@ -184,7 +185,29 @@ def _check_samplers(campaign: CampaignFile, source: str) -> None:
                 raise wrong_value(source, (*place, "starts"), start, known)
         settings = settings_of(sampler)
         check_settings_of_class(SAMPLERS[sampler.kind][1], settings, source, place)
-        attempt(partial(make_sampler, sampler.kind, settings), source, place)
+        made = attempt(partial(make_sampler, sampler.kind, settings), source, place)
+        _check_bias(campaign, source, place, getattr(made.settings, "bias", None))
+
+
+def _check_bias(
+    campaign: CampaignFile, source: str, place: tuple[str | int, ...], bias: BiasSettings | None
+) -> None:
+    """Refuse a bias on what does not grade, and one of a sampler that no potential moves."""
+    if bias is None:
+        return
+    needed = {"committee": "committee", "grade": "extrapolation"}[bias.kind]
+    if campaign.grades.grader != needed:
+        other = {"committee": "grade", "grade": "committee"}[bias.kind]
+        allowed = f"{other}, since grades.grader is {campaign.grades.grader}"
+        raise wrong_value(source, (*place, "bias", "kind"), bias.kind, allowed)
+    first = campaign.start.calculator
+    name = campaign.explore[int(place[1])].name
+    if first is not None and (not first.samplers or name in first.samplers):
+        allowed = (
+            "absent, since start.calculator runs this sampler before there is a potential; name "
+            "others in start.calculator.samplers"
+        )
+        raise wrong_value(source, (*place, "bias"), bias.kind, allowed)
 
 
 def _check_budget(campaign: CampaignFile, source: str) -> None:

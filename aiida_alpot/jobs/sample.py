@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_alpot.bias.from_settings import make_biased
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.calculators import load_calculator
@@ -107,6 +108,8 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
         state = read_checkpoint(file_in(folder, request.checkpoint))
         check_state(state, [str(one.info.get("identifier", i)) for i, one in enumerate(starts)])
         restore_census(census, state)
+    calculator = load_calculator(request.calculator, folder, threads=request.threads)
+    calculator = make_biased(calculator, getattr(sampler.settings, "bias", None))
     checkpoints = Checkpoints(
         folder, every=request.checkpoint_seconds, stop_after=request.stop_after_seconds
     )
@@ -115,7 +118,7 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
             result = run_sampler(
                 sampler,
                 starts,
-                load_calculator(request.calculator, folder, threads=request.threads),
+                calculator,
                 rng=np.random.default_rng(request.seed),
                 stop_rules=stop_rules,
                 record_rules=record_rules,

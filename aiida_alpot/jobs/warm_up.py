@@ -23,6 +23,7 @@ def compile_kernels() -> float:
     float
         Seconds it took.
     """
+    from aiida_alpot.bias import make_biased
     from aiida_alpot.fitting.normal_equations import add_weighted_products
     from aiida_alpot.grading import empty_active_set
     from aiida_alpot.mtp.calculator import MTP
@@ -31,6 +32,7 @@ def compile_kernels() -> float:
     from aiida_alpot.mtp.jacobian import block_jacobian, make_environment
     from aiida_alpot.mtp.potential import initial_potential
     from aiida_alpot.mtp.zbl import ZblCore
+    from aiida_alpot.sampling.bias_settings import BiasSettings
 
     start = time.perf_counter()
     potential = initial_potential(
@@ -40,6 +42,7 @@ def compile_kernels() -> float:
     atoms = Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
     atoms.calc = MTP(potential, active_set=active_set)
     atoms.get_potential_energy()
+    make_biased(atoms.calc, BiasSettings("grade", alpha=1.0)).calculate(atoms)
     configurations = Configurations.from_atoms([atoms])
     energy_rows(potential, configurations)
     loss_gradient(potential, configurations)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The bias of a sampler, from the few plain words that a campaign file has for it."""
+"""The bias of a sampler: what drives it to where the potential is uncertain, and how strongly.
+
+:mod:`aiida_alpot.bias` holds what these words mean.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.settings import require, required_setting, setting
@@ -12,7 +15,7 @@ from aiida_alpot.sampling.settings import require, required_setting, setting
 
 @dataclass(frozen=True)
 class BiasSettings:
-    """What drives a sampler to where the potential is uncertain, and how strongly.
+    """Settings of a bias.
 
     Strength is either fixed (``alpha``) or follows the forces (``tau_rel``); ``gamma`` is for steps
     along a contour, which have a direction only.
@@ -70,6 +73,13 @@ class BiasSettings:
         )
         require(self.power >= 2, "power", self.power, "a number of at least 2")
 
+    def require_one_of(self, *names: str, sampler: str) -> None:
+        """Raise SettingError unless the strength is told by a key that a sampler can use."""
+        if all(getattr(self, name) is None for name in names):
+            raise SettingError(
+                f"The bias of a sampler of the kind {sampler} needs {' or '.join(names)}."
+            )
+
     def __str__(self) -> str:
         measure = {"committee": "the committee's spread", "grade": "the extrapolation grade"}
         if self.gamma is not None:
@@ -79,28 +89,3 @@ class BiasSettings:
         else:
             how = f"with strength {self.alpha:g}"
         return f"driven up {measure[self.kind]} {how}"
-
-
-def make_biased(calculator: Any, settings: BiasSettings | None) -> Any:
-    """Return the calculator with the bias of a sampler; itself where there is none.
-
-    Raises
-    ------
-    SettingError
-        If the calculator lacks what the bias is made of.
-    """
-    if settings is None:
-        return calculator
-    from aiida_alpot.bias.calculator import BiasedCalculator
-    from aiida_alpot.bias.committee import CommitteeBias
-    from aiida_alpot.bias.grade import GradeBias
-    from aiida_alpot.bias.strength import FixedStrength, HyperactiveStrength, Strength
-
-    bias = CommitteeBias() if settings.kind == "committee" else GradeBias(settings.power)
-    strength: Strength
-    if settings.tau_rel is not None:
-        strength = HyperactiveStrength(settings.tau_rel, settings.tau_hist)
-    else:
-        # along a contour the bias bends the path, not the energy
-        strength = FixedStrength(settings.alpha or 0.0)
-    return BiasedCalculator(calculator, bias, strength, tolerance=settings.tolerance)

@@ -18,8 +18,10 @@ import numpy as np
 from ase import Atoms
 from ase.md.contour_exploration import ContourExploration as Explorer
 
+from aiida_alpot.bias.direction import tilt
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.molecular_dynamics import prepare_start
 from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
@@ -72,6 +74,9 @@ class ContourExplorationSettings:
         "Standard deviation of the random displacement of each coordinate of the start, A. A "
         "start at a minimum lies on no contour.",
     )
+    bias: BiasSettings | None = setting(
+        None, "What the steps lean to: where the potential is uncertain; with gamma."
+    )
 
     def __post_init__(self) -> None:
         require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
@@ -89,6 +94,8 @@ class ContourExplorationSettings:
         require(scale is None or scale > 0, "potentiostat_scale", scale, "positive or null")
         size = self.displacement_A
         require(size >= 0, "displacement_A", size, "zero or a positive number")
+        if self.bias is not None:
+            self.bias.require_one_of("gamma", sampler="contour_exploration")
 
     @property
     def ramp(self) -> tuple[float, float] | None:
@@ -123,6 +130,7 @@ class ContourExploration:
         return (
             f"contour exploration at {energy}: {given.steps} steps of at most "
             f"{given.max_step_A:g} A {length}"
+            f"{'' if given.bias is None else f', {given.bias}'}"
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
@@ -138,8 +146,8 @@ class ContourExploration:
     def tangent(self, atoms: Atoms, tangent: Array, normal: Array) -> Array:
         """Return the direction in which the explorer goes on, given its own.
 
-        A bias overrides this. Only the part orthogonal to ``normal`` counts, and its length does
-        not.
+        A bias leans it to where the potential is uncertain (:func:`aiida_alpot.bias.tilt`). Only
+        the part orthogonal to ``normal`` counts, and its length does not.
 
         Parameters
         ----------
@@ -148,7 +156,10 @@ class ContourExploration:
         tangent, normal : (n_atoms, 3) float64
             Unit vectors of all coordinates together: the direction so far, and that of the forces.
         """
-        return tangent
+        bias = self.settings.bias
+        if bias is None or bias.gamma is None:
+            return tangent
+        return tilt(tangent, atoms.calc.term.gradient, normal, gamma=bias.gamma)
 
     def frames(
         self,

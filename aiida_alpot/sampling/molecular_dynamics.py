@@ -25,6 +25,7 @@ from ase.md.verlet import VelocityVerlet
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.settings import require, required_setting, setting
 
@@ -63,6 +64,9 @@ class MolecularDynamicsSettings:
         "Rough bulk modulus, GPa, from which npt sets the mass of the cell; it changes how fast "
         "the cell responds, not where it settles.",
     )
+    bias: BiasSettings | None = setting(
+        None, "What drives the atoms to where the potential is uncertain; with alpha or tau_rel."
+    )
 
     def __post_init__(self) -> None:
         first, last = self.ramp
@@ -81,6 +85,8 @@ class MolecularDynamicsSettings:
             "bulk_modulus_GPa",
         ):
             require(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
+        if self.bias is not None:
+            self.bias.require_one_of("alpha", "tau_rel", sampler="molecular_dynamics")
 
     @property
     def ramp(self) -> tuple[float, float]:
@@ -139,6 +145,7 @@ class MolecularDynamics:
         return (
             f"{given.ensemble} molecular dynamics at {temperature}{details}: "
             f"{given.steps} steps of {given.timestep_fs:g} fs"
+            f"{'' if given.bias is None else f', {given.bias}'}"
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
@@ -244,9 +251,12 @@ class MolecularDynamics:
 
 
 def prepare_start(start: Atoms, calculator: Any) -> Atoms:
-    """Return a copy of ``start`` that uses ``calculator``."""
+    """Return a copy of ``start`` that uses ``calculator``, which begins a chain with it."""
     atoms = start.copy()
     atoms.calc = calculator
+    begin = getattr(calculator, "begin_chain", None)
+    if begin is not None:
+        begin()
     return atoms
 
 

@@ -20,6 +20,7 @@ REMEMBERED = (
 def motion_state(integrator: Integrator, rng: np.random.Generator, step: int) -> dict[str, Any]:
     """Return the state of a motion after ``step`` steps."""
     atoms = integrator.atoms
+    tell = getattr(atoms.calc, "chain_state", None)
     reference = getattr(getattr(atoms.calc, "neighbors", None), "reference", None)
     return {
         "step": step,
@@ -32,6 +33,8 @@ def motion_state(integrator: Integrator, rng: np.random.Generator, step: int) ->
             for name in REMEMBERED
             if hasattr(integrator, name)
         },
+        # a bias whose strength follows the forces
+        "calculator": None if tell is None else tell(),
         # the order in which pairs are summed is that of the list, made at these places
         "list_of": None
         if reference is None
@@ -56,6 +59,8 @@ def restore_motion(
     atoms.set_cell(np.array(state["cell"]), scale_atoms=False, apply_constraint=False)
     atoms.set_positions(np.array(state["positions"]), apply_constraint=False)
     atoms.set_momenta(np.array(state["momenta"]), apply_constraint=False)
+    if state.get("calculator") is not None:
+        atoms.calc.restore_chain(state["calculator"])
     rng.bit_generator.state = dict(state["rng"])
     for name, value in state["integrator"].items():
         setattr(integrator, name, np.array(value) if isinstance(value, list) else value)

@@ -13,6 +13,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS, FIRE, LBFGS
 
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.molecular_dynamics import prepare_start, require_volume
 from aiida_alpot.sampling.settings import require, setting
 
@@ -38,6 +39,9 @@ class RelaxationSettings:
     pressure_GPa: float = setting(0.0, "External pressure on a cell that changes, GPa.")
     optimizer: Literal["BFGS", "LBFGS", "FIRE"] = setting("BFGS", "Name of the ASE optimiser.")
     max_step: float = setting(0.1, "Longest step of an atom, A.")
+    bias: BiasSettings | None = setting(
+        None, "What drives the atoms to where the potential is uncertain; with alpha."
+    )
 
     def __post_init__(self) -> None:
         require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
@@ -49,6 +53,8 @@ class RelaxationSettings:
             self.pressure_GPa,
             "0 for a fixed cell; choose cell isotropic or flexible",
         )
+        if self.bias is not None:
+            self.bias.require_one_of("alpha", sampler="relaxation")
 
 
 class Relaxation:
@@ -70,6 +76,7 @@ class Relaxation:
         return (
             f"relaxation of {what} by {given.optimizer} to {given.fmax:g} eV/A: "
             f"at most {given.steps} steps"
+            f"{'' if given.bias is None else f', {given.bias}'}"
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:

@@ -82,6 +82,9 @@ def _try_option(value: Any, hint: Any) -> tuple[bool, Any]:
         return _try_tuple(value, typing.get_args(hint))
     if origin is Mapping:
         return _try_mapping(value, typing.get_args(hint)[1])
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        owner = hint.__name__.removesuffix("Settings").lower()
+        return True, make_settings(hint, value, owner=owner)
     if hint is float:
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
         return fits, float(value) if fits else value
@@ -126,5 +129,7 @@ def _describe_type(hint: Any) -> str:
         return f"a mapping of names to {value}"
     if hint is Ellipsis:
         return "..."
+    if dataclasses.is_dataclass(hint):
+        return "keys and values of its own"
     names = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
     return "null" if hint is type(None) else names.get(hint, getattr(hint, "__name__", str(hint)))

@@ -211,7 +211,8 @@ class StopRules:
         ----------
         calculator : ASE calculator, optional
             Its attribute ``uncontrolled_below`` says below which distance its results mean nothing,
-            Angstrom; 0 if they always do. Without it nothing is known.
+            Angstrom; 0 if they always do. Without it nothing is known. Conditions of its own come
+            from its method ``stop_conditions``, and count with the grade.
         """
         optional: list[tuple[float | None, Callable[[float], StopCondition]]] = [
             (self.gamma_break, StopOnGrade),
@@ -220,7 +221,9 @@ class StopRules:
             (self.max_steps, lambda steps: StopOnBudget(int(steps))),
         ]
         chosen = [make(value) for value, make in optional if value is not None]
-        return [StopOnNumbersThatAreNotFinite(), *self._collision(calculator), *chosen]
+        tell = getattr(calculator, "stop_conditions", None)
+        own = [] if tell is None else tell()
+        return [StopOnNumbersThatAreNotFinite(), *self._collision(calculator), *own, *chosen]
 
     def _collision(self, calculator: Any) -> list[StopCondition]:
         limit = getattr(calculator, "uncontrolled_below", None)

@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: MIT
 """A potential with an active set and a committee, of copper and of a binary."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_alpot.bias import BiasedCalculator, CommitteeBias, FixedStrength, GradeBias
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.fitting.committee import CommitteeSettings
+from aiida_alpot.fitting.loss import LossWeights
+from aiida_alpot.fitting.start import start_potential
+from aiida_alpot.fitting.training import TrainingSettings, train_potential
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.committee_calculator import CommitteeMTP
 from aiida_alpot.mtp.calculator import MTP
+from aiida_alpot.mtp.potential import MomentTensorPotential
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +93,51 @@ def biased(committee, graded):
         return BiasedCalculator(graded, GradeBias(), FixedStrength(alpha), **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def copper():
+    """Copper of EMT: a potential, its committee and active set, fitted to ten rattled cells."""
+    rng = np.random.default_rng(11)
+    cells = []
+    for number in range(10):
+        cell = bulk("Cu", a=3.59, cubic=True) * (2, 1 + number % 2, 1)
+        cell.set_cell(cell.cell.array @ (np.eye(3) + rng.normal(0.0, 0.01, (3, 3))), True)
+        cell.positions += rng.normal(0.0, 0.08, cell.positions.shape)
+        cells.append(cell)
+    training = label(cells)
+    start = start_potential(training, level=6, cutoff=5.0, min_distance=1.9)
+    settings = TrainingSettings(
+        weights=LossWeights(force=0.1), committee=CommitteeSettings(4), max_iterations=30
+    )
+    trained = train_potential(training, initial=start, settings=settings)
+    potential = trained.fit.potential
+    return Copper(
+        training,
+        potential,
+        CommitteeMTP(potential, [one.potential for one in trained.committee]),
+        MTP(potential, active_set=build_active_set(potential, training)),
+    )
+
+
+class Copper(NamedTuple):
+    """A potential of copper and what tells how uncertain it is."""
+
+    training: Configurations
+    potential: MomentTensorPotential
+    committee: CommitteeMTP
+    grade: MTP
+
+
+def label(cells):
+    """Return configurations with labels of EMT."""
+    labelled = []
+    for one in cells:
+        cell = one.copy()
+        cell.calc = EMT()
+        values = {
+            name: cell.calc.get_property(name, cell) for name in ("energy", "forces", "stress")
+        }
+        cell.calc = SinglePointCalculator(cell, **values)
+        labelled.append(cell)
+    return Configurations.from_atoms(labelled)

@@ -16,6 +16,7 @@ from aiida_alpot.campaign.schema import CampaignFile, MachinesFile
 from aiida_alpot.campaign.validation import TEST_FIGURES, figures_of
 from aiida_alpot.jobs.label_driver import CALCULATORS
 from aiida_alpot.properties.registry import PROPERTIES
+from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.registry import SAMPLERS
 from aiida_alpot.selection.gate import GateSettings
 
@@ -43,9 +44,10 @@ SECTIONS = {
     "ROLE.": schema.Role,
     "ROLE.sizes[].": schema.SizeClass,
 }
+OTHERS = {"gate": (None, GateSettings), "bias": (None, BiasSettings)}
 KINDS = {
     f"{kind}.": settings
-    for kinds in (SAMPLERS, PROPERTIES, {"gate": (None, GateSettings)})
+    for kinds in (SAMPLERS, PROPERTIES, OTHERS)
     for kind, (_, settings) in kinds.items()
 }
 

@@ -54,6 +54,20 @@ KINDS = {
         "max_step_A": 0.01,
         "steps": 30,
     },
+    "hyperactive": {
+        "kind": "molecular_dynamics",
+        "temperature_K": 60,
+        "steps": 30,
+        "timestep_fs": 0.02,
+        "bias": {"kind": "grade", "tau_rel": 0.3, "tau_hist": 5},
+    },
+    "leaning_contour": {
+        "kind": "contour_exploration",
+        "energy_above_start_eV_per_atom": [0.0, 0.001],
+        "max_step_A": 0.01,
+        "steps": 30,
+        "bias": {"kind": "grade", "gamma": 0.3},
+    },
 }
 
 
