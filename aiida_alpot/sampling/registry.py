@@ -8,9 +8,14 @@ from typing import Any
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Sampler
+from aiida_alpot.sampling.batched_sampler import BatchedRelaxationSampler, BatchedSamplerSettings
 from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
 from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
 from aiida_alpot.sampling.harmonic import Harmonic, HarmonicSettings
+from aiida_alpot.sampling.lattice_monte_carlo import (
+    LatticeMonteCarlo,
+    LatticeMonteCarloSettings,
+)
 from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
 from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
@@ -28,6 +33,8 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "derived_structures": (DerivedStructures, DerivedStructuresSettings),
     "harmonic": (Harmonic, HarmonicSettings),
     "rattled": (Rattled, RattledSettings),
+    "lattice_monte_carlo": (LatticeMonteCarlo, LatticeMonteCarloSettings),
+    "batched_relaxation": (BatchedRelaxationSampler, BatchedSamplerSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
     "saddle_search": (SaddleSearch, SaddleSearchSettings),
     "path_search": (PathSearch, PathSearchSettings),
