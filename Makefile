@@ -61,7 +61,7 @@ test-services-full: $(VENV)/installed-tests
 
 # FUZZ_SECONDS of processor time; prints how many inputs each reader was given
 fuzz: $(VENV)/installed-tests
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --seconds $(FUZZ_SECONDS)
+	cd benchmarks && OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 gpaw-recipe: $(VENV)/installed
 	@$(CURDIR)/.ci/with-profile $(CURDIR)/.demo-gpaw $(BIN) sh -c '\

@@ -6,51 +6,80 @@
 
 from __future__ import annotations
 
-import importlib.util
+import dataclasses
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-SOURCE = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
-EXAMPLES = {"campaign": 25, "machines": 25, "configurations": 40, "streamed": 40}
+from aiida_alpot.campaign.schema import CampaignFile
+from aiida_alpot.jobs.run import JOBS
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+YAML = ("campaign", "changes", "machines")
+EXAMPLES = {**dict.fromkeys(YAML, 25), "configurations": 40, "streamed": 40}
 NAMES = (
-    *("campaign", "machines", "mtp", "almtp", "cfg", "configurations", "streamed", "active_set"),
-    *("request", "result", "data.xyz", "data.traj", "POSCAR", "data.cif", "geometry.in"),
+    *(*YAML, "mtp", "almtp", "cfg", "configurations", "streamed", "active_set"),
+    *("request", "result", "progress", "fit_checkpoint", "sample_checkpoint"),
+    *("vasp_run", "vasp_facts", "data.xyz", "data.traj", "POSCAR", "data.cif", "geometry.in"),
     *("data.pwi", "data.gen", "data.lammps-data", "data.pdb", "data.xsf", "OUTCAR"),
     *("vasprun.xml", "data.dump", "XDATCAR", "data.pwo"),
 )
+NEVER_REFUSED = ("progress", "vasp_facts")
+"""Readers that pass over what they cannot read."""
 
 
 @pytest.fixture(scope="module")
 def fuzzing():
-    """The module ``benchmarks/fuzz.py``."""
-    spec = importlib.util.spec_from_file_location("alpot_fuzz", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The modules of ``benchmarks/fuzz`` by their names."""
+    sys.path.insert(0, str(FOLDER))
+    names = ("campaign_files", "guard", "jobs", "readers", "trials")
+    yield {name: importlib.import_module(f"fuzz.{name}") for name in names}
+    sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")
 def readers(fuzzing):
-    return fuzzing.make_readers()
+    return fuzzing["readers"].make_readers()
 
 
 def test_every_reader_is_tried(readers):
     assert sorted(readers) == sorted(NAMES)
 
 
+def test_the_requests_have_every_key_that_there_is(fuzzing):
+    requests = {one["job"]: one for one in fuzzing["jobs"].REQUESTS}
+    assert sorted(requests) == sorted(JOBS)
+    for job, request in requests.items():
+        wanted = importlib.import_module(f"aiida_alpot.jobs.{job}").REQUEST
+        fields = {field.name for field in dataclasses.fields(wanted)}
+        assert set(request) - {"job"} == fields, job
+
+
+def test_the_whole_campaign_has_every_section_and_every_key_of_those_that_decide(fuzzing):
+    content = yaml.safe_load(fuzzing["campaign_files"].WHOLE_CAMPAIGN)
+    assert set(content) == set(CampaignFile.model_fields) - {"machines"}
+    for name in ("potential", "budget", "converge"):
+        section = CampaignFile.model_fields[name].annotation
+        assert set(content[name]) == set(section.model_fields), name
+    deviations = {f"force_deviation_{one}" for one in ("entry", "select", "break")}
+    grades = CampaignFile.model_fields["grades"].annotation.model_fields
+    assert set(content["grades"]) == set(grades) - deviations  # which are those of a committee
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_files_end_in_our_own_errors(name, fuzzing, readers, tmp_path):
-    reader, folder = readers[name], tmp_path.resolve()
-    fuzzing.prepare_folder(folder)
+    trials, reader, folder = fuzzing["trials"], readers[name], tmp_path.resolve()
+    trials.prepare_folder(folder)
     for content in reader.seeds:  # what is not damaged is accepted
-        assert fuzzing.try_content(reader, content, folder) == ""
-    fuzzing.prepare_folder(folder)
-    outcomes = fuzzing.fuzz(reader, folder, examples=EXAMPLES.get(name, 60))
+        assert trials.try_content(reader, content, folder) == ""
+    trials.prepare_folder(folder)
+    outcomes = trials.fuzz(reader, folder, examples=EXAMPLES.get(name, 60))
     assert sum(outcomes.values()) >= EXAMPLES.get(name, 60) // 2
-    assert any(outcome.endswith("Error") for outcome in outcomes)
+    refused = any(outcome.endswith("Error") for outcome in outcomes)
+    assert refused is (name not in NEVER_REFUSED)
 
 
 def test_the_guard_notices_what_a_reader_must_not_do(fuzzing, tmp_path, monkeypatch):
@@ -58,7 +87,8 @@ def test_the_guard_notices_what_a_reader_must_not_do(fuzzing, tmp_path, monkeypa
     import subprocess
     import time
 
-    monkeypatch.setattr(fuzzing, "LONGEST", 0.3)
+    guard, trials = fuzzing["guard"], fuzzing["trials"]
+    monkeypatch.setattr(guard, "LONGEST", 0.3)
 
     def hang(path):
         end = time.process_time() + 10
@@ -66,7 +96,7 @@ def test_the_guard_notices_what_a_reader_must_not_do(fuzzing, tmp_path, monkeypa
             pass
 
     def grow(path):
-        return bytearray(3 * fuzzing.MOST_MEMORY)
+        return bytearray(3 * guard.MOST_MEMORY)
 
     def leave(path):
         Path("/etc/hostname").read_text(encoding="utf-8")
@@ -90,6 +120,6 @@ def test_the_guard_notices_what_a_reader_must_not_do(fuzzing, tmp_path, monkeypa
         (connect, "socket"),
         (crash, "IndexError"),
     ):
-        reader = fuzzing.Reader("file", act, (b"",))
-        with pytest.raises(fuzzing.Finding, match=told):
-            fuzzing.try_content(reader, b"", tmp_path.resolve())
+        reader = fuzzing["readers"].Reader("file", act, (b"",))
+        with pytest.raises(guard.Finding, match=told):
+            trials.try_content(reader, b"", tmp_path.resolve())
