@@ -150,7 +150,7 @@ def force_uncertainty(deviations: Array, *, factor: float = NORMAL_99) -> Array:
     the uncertainty of nearsighted force training (Zeng, Chen and Peterson, J. Chem. Phys. 156,
     064104 (2022)). For the length of a vector whose three components are normal, 1.94 would do.
     Neither knows of errors that all members share: fit the factor to errors that were found,
-    :func:`aiida_alpot.grading.calibration.fit_factor`.
+    :meth:`aiida_alpot.grading.calibration.Calibration.factor`.
 
     Parameters
     ----------
