@@ -74,7 +74,7 @@ def relax_together(
     potential.types_of(configurations.numbers)
     parts = [
         BatchedRelaxation(potential, part, settings, active_set, threads).run()
-        for part in _parts(configurations)
+        for part in parts_of(configurations)
     ]
     if not parts:
         nothing = np.zeros(0)
@@ -87,7 +87,7 @@ def relax_together(
     )
 
 
-def _parts(configurations: Configurations) -> Iterator[Configurations]:
+def parts_of(configurations: Configurations) -> Iterator[Configurations]:
     """Yield runs of configurations with about as many atoms as go through the caches together."""
     part = configurations.offsets[:-1] // _ATOMS_TOGETHER
     for number in np.unique(part):

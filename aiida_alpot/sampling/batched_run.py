@@ -8,6 +8,7 @@ at every step.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +70,7 @@ class BatchedRelaxation:
             "grade": np.full(n, np.nan),
         }
         self.index = np.arange(n)
+        self._is_dropped = np.zeros(n, bool)
         self.sizes = starts.n_atoms
         self.types = potential.types_of(starts.numbers)
         # a strain has about the curvature of a displacement in these units
@@ -83,10 +85,27 @@ class BatchedRelaxation:
 
     def run(self) -> RelaxedStructures:
         """Go on until every structure has stopped."""
+        for _ in self.steps():
+            pass
+        relaxed = self.starts.without_labels().replace(**self.final)
+        return RelaxedStructures(relaxed, self.outcome, self.n_steps, self.largest_force)
+
+    def drop(self, structure: int) -> None:
+        """Spend nothing more on a structure."""
+        self._is_dropped[structure] = True
+
+    def steps(self) -> Iterator[tuple[BatchState, Array, Array]]:
+        """Yield after each evaluation the structures that still move, ``index`` says which.
+
+        With the state of all of them, which have moved since the last time (True at the start) and
+        which stop here.
+        """
         now = self._evaluate(self.coordinates)
+        is_accepted = np.ones(len(self.index), bool)
         while True:
             is_over = self._stop(now)
-            now = self._keep(~is_over, now)
+            yield now, is_accepted, is_over
+            now = self._keep(~(is_over | self._is_dropped[self.index]), now)
             if len(self.index) == 0:
                 break
             step = self.minimizer.propose(now.gradient, self.measure)
@@ -98,8 +117,6 @@ class BatchedRelaxation:
             self.minimizer.learn(step, change, is_accepted)
             self.coordinates += np.where(where, step, 0.0)
             now = now.replaced_by(new, is_accepted, where, is_accepted[self.owner])
-        relaxed = self.starts.without_labels().replace(**self.final)
-        return RelaxedStructures(relaxed, self.outcome, self.n_steps, self.largest_force)
 
     def _describe_coordinates(self) -> None:
         """Say which coordinates are those of atoms, and how long a unit of each is."""

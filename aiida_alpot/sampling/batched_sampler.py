@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""The relaxation of many starts together, as a sampler.
+
+All structures that still move are evaluated in one call; each has its own end. For small cells this
+takes a fraction of the time of relaxing one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from ase import Atoms
+
+from aiida_alpot.configurations import Configurations
+from aiida_alpot.errors import SettingError
+from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.batched_results import (
+    CONVERGED,
+    TOO_CLOSE,
+    UNCONVERGED,
+    BatchedRelaxationSettings,
+)
+from aiida_alpot.sampling.molecular_dynamics import require_volume
+from aiida_alpot.sampling.own_results import OwnResults
+from aiida_alpot.sampling.settings import setting
+
+# The keys of a campaign file carry their units.
+# ruff: noqa: N815
+
+
+@dataclass(frozen=True)
+class BatchedSamplerSettings:
+    """Settings of :class:`BatchedRelaxationSampler`."""
+
+    steps: int = setting(200, "Most evaluations of a structure.")
+    fmax: float = setting(
+        0.01,
+        "Largest force on an atom at which a structure has converged, eV/A; of a cell, the virial "
+        "per atom, eV, must be below this too.",
+    )
+    cell: Literal["fixed", "isotropic", "flexible"] = setting(
+        "fixed", "How cells change: fixed, isotropic (volume only) or flexible (shape too)."
+    )
+    pressure_GPa: float = setting(0.0, "External pressure on cells that change, GPa.")
+    max_step: float = setting(0.1, "Longest step of an atom, A.")
+
+    def __post_init__(self) -> None:
+        self.batched()
+
+    def batched(self) -> BatchedRelaxationSettings:
+        """Return the settings of the relaxation; the driver looks at the grades."""
+        return BatchedRelaxationSettings(
+            steps=self.steps,
+            fmax=self.fmax,
+            cell=self.cell,
+            pressure_GPa=self.pressure_GPa,
+            max_step=self.max_step,
+            gamma_break=np.inf,
+        )
+
+
+class BatchedRelaxationSampler:
+    """Go downhill from all starts at once; frames are the steps that each structure takes."""
+
+    joint: ClassVar[bool] = True
+    independent: ClassVar[bool] = False
+
+    def __init__(self, settings: BatchedSamplerSettings) -> None:
+        self.settings = settings
+        self._left: set[int] = set()
+
+    def __str__(self) -> str:
+        given = self.settings
+        what = {
+            "fixed": "positions",
+            "isotropic": f"positions and volume at {given.pressure_GPa:g} GPa",
+            "flexible": f"positions and cell at {given.pressure_GPa:g} GPa",
+        }[given.cell]
+        return (
+            f"relaxation of {what} of all starts together to {given.fmax:g} eV/A: "
+            f"at most {given.steps} evaluations of each"
+        )
+
+    def check(self, starts: Sequence[Atoms]) -> None:
+        """Raise GeometryError if cells shall relax and a start has no volume."""
+        if self.settings.cell != "fixed":
+            require_volume(starts, "its cell cannot relax. Choose cell: fixed")
+
+    def leave(self, chain: int) -> None:
+        """Spend nothing more on a chain that was stopped."""
+        self._left.add(chain)
+
+    def frames(
+        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        """Yield the steps of all structures, those of one step one after the other.
+
+        Raises
+        ------
+        SettingError
+            If the calculator is no moment tensor potential with an active set or without grades.
+        """
+        from aiida_alpot.sampling.batched_relaxation import parts_of
+
+        require_potential(calculator)
+        self._left = set()
+        first = 0
+        for part in parts_of(Configurations.from_atoms(_bare(starts))):
+            chosen = starts[first : first + len(part)]
+            yield from self._relax(first, chosen, part, calculator)
+            first += len(part)
+
+    def _relax(
+        self, first: int, starts: Sequence[Atoms], part: Configurations, calculator: Any
+    ) -> Iterator[Frame]:
+        from aiida_alpot.sampling.batched_run import BatchedRelaxation
+
+        run = BatchedRelaxation(
+            calculator.potential,
+            part,
+            self.settings.batched(),
+            calculator.active_set,
+            calculator.threads,
+        )
+        steps = np.full(len(part), -1)
+        for state, has_moved, is_over in run.steps():
+            ends = np.cumsum(run.sizes)
+            for place in np.flatnonzero(has_moved | is_over):
+                structure = int(run.index[place])
+                if first + structure in self._left:
+                    continue
+                rows = slice(ends[place] - run.sizes[place], ends[place])
+                atoms = starts[structure].copy()
+                atoms.set_cell(state.cells[place])
+                atoms.positions = state.positions[rows]
+                atoms.calc = _known(atoms, state, int(place), rows, calculator)
+                steps[structure] += 1
+                ending = self._ending(run, structure) if is_over[place] else None
+                yield Frame(atoms, first + structure, int(steps[structure]), ending)
+                if first + structure in self._left:
+                    run.drop(structure)
+
+    def _ending(self, run: Any, structure: int) -> Ending:
+        given, outcome = self.settings, str(run.outcome[structure])
+        n_steps, largest = int(run.n_steps[structure]), float(run.largest_force[structure])
+        if outcome == CONVERGED:
+            return Ending(
+                "converged", f"forces below {given.fmax:g} eV/A after {n_steps} evaluations"
+            )
+        told = {
+            UNCONVERGED: f"largest force {largest:.3g} eV/A > {given.fmax:g}",
+            TOO_CLOSE: "atoms are nearer than the potential knows",
+        }.get(outcome, f"the structure {outcome}")
+        return Ending("unconverged", f"{told} after {n_steps} evaluations")
+
+
+def require_potential(calculator: Any) -> None:
+    """Raise SettingError unless the calculator is a moment tensor potential and nothing more."""
+    from aiida_alpot.mtp.calculator import MTP
+
+    if type(calculator) is not MTP:
+        raise SettingError(
+            f"Starts are relaxed together by a moment tensor potential that an active set grades, "
+            f"not by {type(calculator).__name__}. Choose the sampler 'relaxation'."
+        )
+
+
+def _bare(starts: Sequence[Atoms]) -> list[Atoms]:
+    return [
+        Atoms(numbers=one.numbers, positions=one.positions, cell=one.cell, pbc=one.pbc)
+        for one in starts
+    ]
+
+
+def _known(atoms: Atoms, state: Any, place: int, rows: slice, calculator: Any) -> OwnResults:
+    """Return a calculator that knows the results of a structure that has been evaluated."""
+    energy = float(state.energy[place])
+    known = OwnResults(calculator)
+    known.atoms = atoms.copy()
+    known.results = {
+        "energy": energy,
+        "free_energy": energy,
+        "forces": state.forces[rows].copy(),
+    }
+    if np.isfinite(state.grade[place]):
+        known.results["grade"] = float(state.grade[place])
+    return known
