@@ -10,6 +10,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Sampler
 from aiida_alpot.sampling.batched_sampler import BatchedRelaxationSampler, BatchedSamplerSettings
 from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
+from aiida_alpot.sampling.decorations import Decorations, DecorationsSettings
 from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
 from aiida_alpot.sampling.harmonic import Harmonic, HarmonicSettings
 from aiida_alpot.sampling.lattice_monte_carlo import (
@@ -33,6 +34,7 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "derived_structures": (DerivedStructures, DerivedStructuresSettings),
     "harmonic": (Harmonic, HarmonicSettings),
     "rattled": (Rattled, RattledSettings),
+    "decorations": (Decorations, DecorationsSettings),
     "lattice_monte_carlo": (LatticeMonteCarlo, LatticeMonteCarloSettings),
     "batched_relaxation": (BatchedRelaxationSampler, BatchedSamplerSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
