@@ -33,6 +33,7 @@ from aiida_alpot.grading.maxvol import (
 )
 from aiida_alpot.grading.row_space import structural_projection
 from aiida_alpot.grading.rows import WHOLE_CONFIGURATION, check_mode
+from aiida_alpot.grading.short_list import ShortList
 from aiida_alpot.mtp.potential import MomentTensorPotential
 
 __all__ = [
@@ -154,7 +155,7 @@ class Extension:
 def extend_active_set(
     active_set: ActiveSet,
     potential: MomentTensorPotential,
-    candidates: Configurations | CandidateRows,
+    candidates: Configurations | CandidateRows | ShortList,
     *,
     threshold: float = SWAP_THRESHOLD,
 ) -> Extension:
@@ -169,7 +170,7 @@ def extend_active_set(
         To start from; must belong to ``potential``.
     potential : MomentTensorPotential
         Where energies are linearised.
-    candidates : Configurations or CandidateRows
+    candidates : Configurations, CandidateRows or ShortList
         Labels are not looked at. Rows made before are not computed again.
     threshold : float
         Smallest factor on the volume for which a row enters, >= 1.
@@ -204,7 +205,7 @@ def check_threshold(threshold: float) -> None:
 
 
 def _with_entered_rows(
-    active_set: ActiveSet, rows: CandidateRows, result: MaxvolResult
+    active_set: ActiveSet, rows: CandidateRows | ShortList, result: MaxvolResult
 ) -> Extension:
     """Record which candidate fills each place now."""
     filled = np.flatnonzero(result.places != UNFILLED)

@@ -19,8 +19,9 @@ REMEMBERED_BYTES = 256 * 2**20
 class CandidateRows:
     """Coordinates of the rows of configurations, of chunks those of the forces that they teach.
 
-    They are computed in the first sweep and remembered for the next ones; beyond 256 MiB they are
-    computed anew in each sweep, so that memory does not grow with the number of configurations.
+    They are computed in the first sweep, with their grades by the active set, and remembered for
+    the next ones; beyond 256 MiB they are computed anew in each sweep, so that memory does not grow
+    with the number of configurations.
 
     Parameters
     ----------
@@ -42,6 +43,56 @@ class CandidateRows:
         self._active_set = active_set
         self._potential = potential
         self._remembered: list[Array] | None = None
+        self._grades: Array | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.owners()[0])
+
+    @property
+    def rank(self) -> int:
+        """Number of coordinates of a row."""
+        return self._active_set.rank
+
+    def grades(self) -> Array:
+        """Return the largest grade of the rows of each configuration, by the active set."""
+        if self._grades is None:
+            for _ in self.blocks():
+                pass
+        assert self._grades is not None
+        largest = np.zeros(len(self.configurations))
+        np.maximum.at(largest, self.owners()[0], self._grades)
+        return largest
+
+    def near(self, active_set: ActiveSet, above: float) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield places, coordinates and grades of the rows whose grades by a set exceed a value.
+
+        Parameters
+        ----------
+        active_set : ActiveSet
+            An extension of the one that these rows were made with.
+        above : float
+            Only those rows.
+        """
+        first = 0
+        if self._remembered is not None:
+            for block in self._remembered:
+                grades = largest_coefficients(block, active_set.inverse)
+                places = np.flatnonzero(grades > above)
+                yield first + places, block[places], grades[places]
+                first += len(block)
+            return
+        for rows in self._raw_blocks():
+            grades = active_set.grades(rows)
+            places = np.flatnonzero(grades > above)
+            yield first + places, active_set.coordinates(rows[places]), grades[places]
+            first += len(rows)
+
+    def _raw_blocks(self) -> Iterator[Array]:
+        mode = self._active_set.mode
+        for block in iterate_label_rows(self._potential, self.configurations, mode=mode):
+            yield block.rows
 
     def blocks(self) -> Iterator[Array]:
         """Yield (m_k, rank) arrays, the same ones each time."""
@@ -72,6 +123,19 @@ class CandidateRows:
         return label_row_owners(self.configurations, self._active_set.mode)
 
     def _compute(self) -> Iterator[Array]:
-        mode = self._active_set.mode
-        for block in iterate_label_rows(self._potential, self.configurations, mode=mode):
-            yield self._active_set.coordinates(block.rows)
+        grades = [np.zeros(0)]
+        for rows in self._raw_blocks():
+            if self._grades is None:
+                grades.append(self._active_set.grades(rows))
+            yield self._active_set.coordinates(rows)
+        if self._grades is None:
+            self._grades = np.concatenate(grades)
+
+
+def largest_coefficients(rows: Array, inverse: Array) -> Array:
+    """Return (m,): the largest absolute coefficient of each row, which are coordinates."""
+    coefficients = rows @ inverse
+    largest: Array = np.maximum(
+        coefficients.max(axis=1, initial=0.0), -coefficients.min(axis=1, initial=0.0)
+    )
+    return largest

@@ -22,7 +22,7 @@ more than what is selected without (:mod:`aiida_alpot.selection.cost_aware`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,7 +37,8 @@ from aiida_alpot.grading.active_set import (
     empty_active_set,
     extend_active_set,
 )
-from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.grading.maxvol import SWAP_THRESHOLD
+from aiida_alpot.grading.short_list import ShortList
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.selection.cost_aware import Chosen, check_costs, choose_by_cost, rows_of_each
 
@@ -45,6 +46,8 @@ Array = np.ndarray
 SELECT_THRESHOLD = 2.0
 ENTRY_THRESHOLD = 1.1
 MAX_ROUNDS = 50
+MANY_ROWS = 50_000
+"""Of more rows than these those that may enter are listed first."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +141,22 @@ def select(
         start = build_active_set(potential, training, mode=mode, method=method)
     else:
         start = empty_active_set(potential, mode=mode, method=method)
-    grades = ExtrapolationGrader(potential, start).grade(candidates).per_configuration
+    rows = CandidateRows(start, potential, candidates)
+    short_list = None
+    if method == "projected" and rows.count > MANY_ROWS:
+        short_list = ShortList(rows)
+        short_list.fill(start, threshold=max(1.0, min(entry, threshold)))
+    grades = rows.grades()
     if not grades.max(initial=0.0) > threshold:
         nothing = np.zeros(0, dtype=np.int64)
         return Selection(nothing, np.zeros(0), nothing, grades, start)
     if method == "parity":
-        final = extend_active_set(start, potential, candidates).active_set
-        owners = _owners(final, candidates, excluded=training.hashes())
+        final = extend_active_set(start, potential, rows).active_set
+        owners = _owners(final, candidates.hashes(), excluded=training.hashes())
         chosen = _absorb(start, potential, candidates, owners, threshold=0.0)
     else:
         lowest = min(entry, threshold)
-        chosen = _choose(start, potential, training, candidates, lowest)
+        chosen = _choose(start, potential, training, short_list or rows, lowest)
         if costs is not None:
             chosen = choose_by_cost(
                 start,
@@ -219,7 +227,7 @@ def _choose(
     start: ActiveSet,
     potential: MomentTensorPotential,
     training: Configurations,
-    candidates: Configurations,
+    candidates: CandidateRows | ShortList,
     threshold: float,
 ) -> Chosen:
     """Alternate between MAXVOL over all candidates and taking whole configurations, to the end.
@@ -229,22 +237,30 @@ def _choose(
     """
     chosen = Chosen([], [], start)
     excluded = set(training.hashes())
-    rivals = [CandidateRows(start, potential, one) for one in (candidates, training)]
+    frames = candidates.configurations
+    digests = frames.hashes()
+    training_rows = CandidateRows(start, potential, training)
     for _ in range(MAX_ROUNDS):
-        competed = _compete(chosen.active_set, potential, *rivals, threshold=threshold)
-        owners = _owners(competed, candidates, excluded=excluded)
-        more = _absorb(chosen.active_set, potential, candidates, owners, threshold=threshold)
+        competed = _compete(
+            chosen.active_set, potential, candidates, training_rows, threshold=threshold
+        )
+        owners = _owners(competed, digests, excluded=excluded)
+        more = _absorb(chosen.active_set, potential, frames, owners, threshold=threshold)
         if not more.indices:
+            if isinstance(candidates, ShortList) and candidates.add_above(
+                chosen.active_set, max(threshold, SWAP_THRESHOLD)
+            ):
+                continue
             break
         chosen = Chosen(chosen.indices + more.indices, chosen.gains + more.gains, more.active_set)
-        excluded.update(candidates.select(more.indices).hashes())
+        excluded.update(digests[index] for index in more.indices)
     return chosen
 
 
 def _compete(
     start: ActiveSet,
     potential: MomentTensorPotential,
-    candidates: CandidateRows,
+    candidates: CandidateRows | ShortList,
     training: CandidateRows,
     *,
     threshold: float,
@@ -263,11 +279,11 @@ def _compete(
     return current
 
 
-def _owners(active_set: ActiveSet, candidates: Configurations, *, excluded: Iterable[str]) -> Array:
+def _owners(active_set: ActiveSet, digests: Sequence[str], *, excluded: Iterable[str]) -> Array:
     """Return the candidates that own a row, the first of equal ones, none of the ``excluded``."""
     active = set(active_set.hash.tolist()) - set(excluded)
     owners = []
-    for index, digest in enumerate(candidates.hashes()):
+    for index, digest in enumerate(digests):
         if digest in active:
             owners.append(index)
             active.discard(digest)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +20,18 @@ from aiida_alpot.selection.gate.cells import (
 from aiida_alpot.selection.gate.distances import DistanceBounds
 from aiida_alpot.selection.gate.fragments import count_fragments
 from aiida_alpot.selection.gate.known import Scales, learn_scales
-from aiida_alpot.selection.gate.predictions import find_large_forces, find_large_grades
+from aiida_alpot.selection.gate.predictions import (
+    find_high_energies,
+    find_large_forces,
+    find_large_grades,
+    predict_missing,
+)
 from aiida_alpot.selection.gate.settings import GateSettings
 from aiida_alpot.selection.gate.verdict import Verdict
 from aiida_alpot.selection.pairs import kinds_of, pair_blocks
+
+if TYPE_CHECKING:
+    from aiida_alpot.mtp.potential import MomentTensorPotential
 
 Array = np.ndarray
 OTHERS = {
@@ -38,6 +47,7 @@ def gate(
     *,
     quarantined: Configurations | None = None,
     pending: Configurations | None = None,
+    potential: MomentTensorPotential | None = None,
 ) -> list[Verdict]:
     """Return a verdict for each candidate.
 
@@ -54,6 +64,8 @@ def gate(
         Whose labels failed for good; neither they nor what is like them is asked for again.
     pending : Configurations, optional
         Whose labels are on their way; what is like them within the tolerance of duplicates waits.
+    potential : MomentTensorPotential, optional
+        Predicts energies and forces of candidates that come without.
 
     Raises
     ------
@@ -71,6 +83,7 @@ def gate(
     gatekeeper.judge_cells(scales)
     gatekeeper.judge_predictions()
     made = gatekeeper.judge_pairs(scales, kinds)
+    gatekeeper.judge_by_potential(known, potential)
     gatekeeper.judge_others(made, others)
     gatekeeper.judge_duplicates(made, known, scales.fingerprints)
     return gatekeeper.verdicts()
@@ -117,6 +130,18 @@ class _Gatekeeper:
         settings = self.settings
         self.refuse("force", find_large_forces(self.candidates, self.open, settings.max_force))
         self.refuse("grade", find_large_grades(self.candidates, self.open, settings.max_grade))
+
+    def judge_by_potential(
+        self, known: Configurations, potential: MomentTensorPotential | None
+    ) -> None:
+        """Look at the forces and energies that a potential predicts."""
+        settings, places = self.settings, self.open
+        if settings.max_force is None and settings.max_energy_above is None:
+            return
+        predicted = predict_missing(self.candidates, places, potential)
+        self.refuse("force", find_large_forces(predicted, places, settings.max_force))
+        largest = settings.max_energy_above
+        self.refuse("energy", find_high_energies(predicted, self.open, known, largest))
 
     def judge_pairs(self, scales: Scales, kinds: Array) -> dict[int, Fingerprint]:
         """Look at distances and pieces; return the fingerprints of those that are left."""

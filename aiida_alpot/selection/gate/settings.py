@@ -18,6 +18,7 @@ _POSITIVE = (
     "min_density",
     "max_density",
     "max_force",
+    "max_energy_above",
     "max_grade",
     "fragment_factor",
 )
@@ -67,7 +68,10 @@ class GateSettings:
         Atoms nearer than this factor times the sum of their covalent radii hang together. A
         candidate must not fall apart into more pieces than known configurations of its composition.
     max_force : float or None
-        Largest predicted force on an atom, eV/A; looked at where candidates come with forces.
+        Largest predicted force on an atom, eV/A.
+    max_energy_above : float or None
+        Largest predicted energy above the convex hull of the known configurations, eV/atom; for one
+        composition, above the lowest of them.
     max_grade : float or None
         Largest extrapolation grade; looked at where candidates come with grades.
     duplicate_tolerance : float or None
@@ -93,6 +97,7 @@ class GateSettings:
     min_thickness: float | None = 1.0
     fragment_factor: float | None = 1.5
     max_force: float | None = 25.0
+    max_energy_above: float | None = None
     max_grade: float | None = None
     duplicate_tolerance: float | None = 1e-3
     quarantine_distance: float | None = 0.01
