@@ -14,7 +14,9 @@ from .daemon import wait_for
 from .processes import run
 
 pytestmark = pytest.mark.full
-SLOW = """sleep 50; export SECONDS_PER_FRAME=1.5; exec {python} {double} "$@\""""
+SLOW = (
+    "sleep 42; export SECONDS_PER_FRAME=1.5; exec {python} {double} sample --request request.json"
+)
 GREEDY = """exec {python} -c 'import time; kept = b"x" * 1_500_000_000; time.sleep(100)'"""
 
 
