@@ -56,6 +56,7 @@ _SECTIONS = {
             "evaluate": "Energies, forces, stresses and errors.",
             "grade": "Extrapolation grades of configurations.",
             "select": "Select the configurations worth labelling.",
+            "carve": "Cut chunks about uncertain atoms for labels.",
             "sample": "Run a sampler that stops on extrapolation.",
             "relax": "Relax thousands of structures together.",
             "label": "Label configurations with an ASE calculator.",

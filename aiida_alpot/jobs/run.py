@@ -28,7 +28,7 @@ from aiida_alpot.jobs.requests import (
     write_result,
 )
 
-JOBS = ("fit", "evaluate", "grade", "sample", "relax", "select", "label", "properties")
+JOBS = ("fit", "evaluate", "grade", "sample", "relax", "select", "carve", "label", "properties")
 
 
 def run_request(path: str | Path) -> dict[str, Any]:
