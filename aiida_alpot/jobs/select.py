@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.grading.row_space import is_trained
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.jobs.selection_choice import (
@@ -157,6 +158,7 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         settings,
         quarantined=read_sets(folder, request.quarantined, species),
         pending=read_sets(folder, request.pending, species),
+        potential=given if given is not None and is_trained(given) else None,
     )
     frozen = read_sets(folder, request.frozen, species)
     verdicts = _refuse_frozen(verdicts, candidates, frozen)

@@ -29,7 +29,7 @@ def test_the_factor_is_that_of_normal_vectors_times_their_scale(scale):
 def test_errors_not_seen_are_covered_with_the_confidence(confidence):
     factor = Calibration.of(*draw(4000, scale=2.0, seed=1)).factor(confidence)
     deviations, errors = draw(4000, scale=2.0, seed=2)
-    assert (errors < factor * deviations).mean() == pytest.approx(confidence, abs=0.03)
+    assert (errors < factor * deviations).mean() == pytest.approx(confidence, abs=0.04)
     assert Calibration.of(deviations, errors).coverage(factor) == pytest.approx(
         (errors < factor * deviations).mean(), abs=0.01
     )
