@@ -115,7 +115,7 @@ def read_potcar_titles(content: bytes) -> dict[str, str]:
 def _root_and_steps(content: bytes) -> tuple[ElementTree.Element, list[ElementTree.Element]]:
     try:
         root = _parse(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # or an unknown encoding
         told = "is empty" if not content.strip() else f"is truncated or no XML ({error})"
         raise InputFileError(f"vasprun.xml {told}. Run VASP again.") from error
     steps = root.findall("calculation")

@@ -648,6 +648,10 @@ def _unpack(text: str, n_atoms: int) -> Label:
     return Label(float(numbers[0]), float(numbers[1]), forces, stress, moments)
 
 
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
+"""What a line that was damaged raises."""
+
+
 def read_progress(text: str, arrays: Mapping[str, Any], level: str = "") -> Progress:
     """Return how far a job came; nothing if the text belongs to another job.
 
@@ -666,11 +670,12 @@ def read_progress(text: str, arrays: Mapping[str, Any], level: str = "") -> Prog
         try:
             entry = json.loads(line) if line.endswith("\n") else {}
             if "running" in entry:
-                running = int(entry["running"])
+                running = range(len(n_atoms))[int(entry["running"])]
                 continue
-            index, verdict = int(entry["done"]), dict(entry["verdict"])
+            index = range(len(n_atoms))[int(entry["done"])]
+            verdict = dict(entry["verdict"])
             label = _unpack(entry["label"], int(n_atoms[index])) if entry["label"] else None
-        except (ValueError, KeyError, TypeError, IndexError):
+        except _UNREADABLE:
             continue
         verdicts[index] = verdict
         running = None if running == index else running
@@ -682,7 +687,7 @@ def read_progress(text: str, arrays: Mapping[str, Any], level: str = "") -> Prog
 def _level_in(line: str) -> str:
     try:
         return str(json.loads(line)["level_of_theory"])
-    except (ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return ""
 
 

@@ -8,7 +8,8 @@ the motion; without that the chain that was running begins once more, with the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,17 @@ from aiida_alpot.sampling.recording import KeptFrame, Recorder
 from aiida_alpot.sampling.stopping import Stop, StopOnEnergyChange
 
 SCHEMA = 1
+
+
+@contextmanager
+def refusing_damage() -> Iterator[None]:
+    """Say plainly that a checkpoint is damaged where something in it is missing or no number."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputFileError(
+            f"The checkpoint of the sampler is damaged ({error}). Run the job from its start."
+        ) from error
 
 
 def describe_atoms(atoms: Atoms) -> dict[str, Any]:
@@ -70,8 +82,15 @@ def chain_state(chain: Any) -> dict[str, Any]:
     }
 
 
+@refusing_damage()
 def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
-    """Give a new chain of the driver the state that another one had."""
+    """Give a new chain of the driver the state that another one had.
+
+    Raises
+    ------
+    InputFileError
+        If the state is damaged.
+    """
     chain.frames, chain.graded = int(state["frames"]), int(state["graded"])
     chain.discarded = int(state.get("discarded", 0))
     chain.largest_grade = float(state["largest_grade"])
@@ -104,6 +123,7 @@ def census_state(census: FrameCensus | None) -> dict[str, Any] | None:
     }
 
 
+@refusing_damage()
 def restore_census(census: FrameCensus | None, state: Mapping[str, Any]) -> None:
     """Give a new census what another one had, but for the chain that begins once more.
 
@@ -135,7 +155,9 @@ def check_state(state: Any, names: list[str]) -> None:
     """
     if not isinstance(state, Mapping) or state.get("schema") != SCHEMA:
         raise InputFileError("The checkpoint is not one of a sampler. Run the job from its start.")
-    if [one.get("name") for one in state.get("chains", [])] != names:
+    with refusing_damage():
+        found = [one["name"] for one in state["chains"]]
+    if found != names:
         raise InputFileError(
             "The checkpoint is of a run with other starts. Run the job from its start."
         )

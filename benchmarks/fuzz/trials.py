@@ -73,6 +73,7 @@ def fuzz(
     @settings(
         max_examples=examples,
         deadline=None,
+        report_multiple_bugs=False,
         database=None,
         phases=phases,
         suppress_health_check=list(HealthCheck),

@@ -125,6 +125,10 @@ def test_lines_that_mean_nothing_are_passed_over(label_folder):
     noise += [
         '{"done": 1, "verdict": {}, "label": "AAAA"}',
         '{"done": 1, "verdict": 3, "label": 1}',
+        '{"done": 1e400, "verdict": {}, "label": null}',
+        '{"done": -3, "verdict": {}, "label": null}',
+        '{"running": 7}',
+        "[" * 100_000,
     ]
     assert label_driver.recover(text + "\n".join(noise) + "\n", content) == label_driver.recover(
         text, content
