@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -12,6 +13,7 @@ from aiida_alpot.campaign.forecast import shown_core_time
 from aiida_alpot.reports.cost_tables import cost_tables, forecast_line
 from aiida_alpot.reports.outcome import Figure
 from aiida_alpot.reports.plots import learning_curves, parity_plots, time_bars
+from aiida_alpot.reports.reliability import reliability_plot
 from aiida_alpot.reports.report_data import ReportData
 from aiida_alpot.reports.tables import COLUMNS, duration, turn_cells
 
@@ -25,6 +27,7 @@ def render_report(data: ReportData) -> str:
         _section("Is it finished?", _criterion(data)),
         _section("Learning curves", _learning(data)),
         _section("Predictions against labels", _parity(data)),
+        _section("What the uncertainty was worth", _reliability(data)),
         _section("Turns", _turns(data)),
         _section("What fits warned about", _warnings(data)),
         _section("Why each sampler stopped", _stops(data)),
@@ -208,6 +211,33 @@ def _parity(data: ReportData) -> str:
         return ""
     counts = ", ".join(f"{escape(one.name)} {len(one.energy)}" for one in data.parity)
     return f"<p>Configurations: {counts}.</p>" + _picture(parity_plots(data.parity))
+
+
+def _reliability(data: ReportData) -> str:
+    if not data.reliability:
+        return ""
+    rows = []
+    for one in data.reliability:
+        cells = [
+            f"{one.turn}",
+            f"{one.calibration.n_atoms}",
+            _grade(_finite(one.calibration.rank_correlation())),
+            _grade(_finite(one.factor)),
+            _grade(_finite(one.coverage)),
+        ]
+        rows.append("<tr>" + "".join(f"<td class='n'>{cell}</td>" for cell in cells) + "</tr>")
+    head = ["turn", "atoms", "rank correlation", "factor of the turns before", "share within it"]
+    note = (
+        "<p class='note'>Uncertainties and forces are those that were predicted before the frames "
+        "were labelled, for training, tests and audits. The factor times the uncertainty is to "
+        "bound the error of the force on 99 % of the atoms.</p>"
+    )
+    table = _table(head, rows, numbers=range(len(head)))
+    return note + _picture(reliability_plot(data.reliability)) + table
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _turns(data: ReportData) -> str:

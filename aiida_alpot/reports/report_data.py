@@ -25,6 +25,7 @@ from aiida_alpot.reports.provenance import potential_of_campaign, training_sets
 if TYPE_CHECKING:
     from aiida_alpot.configurations import Configurations
     from aiida_alpot.mtp.potential import MomentTensorPotential
+    from aiida_alpot.reports.reliability import TurnReliability
 
 Array = np.ndarray
 
@@ -66,6 +67,7 @@ class ReportData:
     versions: Mapping[str, str]
     written: datetime
     costs: CampaignCosts | None = None
+    reliability: tuple[TurnReliability, ...] = ()
 
 
 def read_report_data(node: Any) -> ReportData:
@@ -88,7 +90,15 @@ def read_report_data(node: Any) -> ReportData:
         versions=_versions(potential),
         written=datetime.now(timezone.utc),
         costs=read_costs(node),
+        reliability=tuple(_reliability(node)),
     )
+
+
+def _reliability(node: Any) -> list[TurnReliability]:
+    # plots need the sets of this module
+    from aiida_alpot.reports.reliability import read_reliability
+
+    return read_reliability(node)
 
 
 def turn_records(node: Any) -> list[dict[str, Any]]:

@@ -70,6 +70,23 @@ def members_of(outputs):
     return [outputs.committee[name].get_potential() for name in sorted(outputs.committee)]
 
 
+def test_the_report_compares_uncertainties_with_the_labels_of_each_turn(campaign):
+    from aiida_alpot.reports.reliability import read_reliability
+
+    found = read_reliability(campaign)
+    assert [one.measure for one in found] == ["committee"] * len(found)
+    labelled = {
+        turn.inputs.turn.value: turn.outputs.increment
+        for turn in campaign.called_descendants
+        if turn.process_label == "TurnWorkChain" and "increment" in turn.outputs
+    }
+    assert {one.turn for one in found} >= set(labelled)
+    assert found
+    for one in found:
+        assert one.calibration.n_atoms > 0
+        assert 0.0 <= one.coverage <= 1.0
+
+
 def test_a_committee_drives_a_campaign_to_its_end(campaign):
     assert campaign.exit_status == 502, campaign.exit_message
     first, turn = campaign.outputs.turns["turns"]
