@@ -100,6 +100,28 @@ def python_code(localhost):
     return installed_code(localhost, "python", sys.executable)
 
 
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Let the jobs that follow end when a checkpoint was offered so often, then run through."""
+    from aiida_alpot.jobs.checkpoints import Checkpoints
+
+    offered = Checkpoints.offer
+
+    def stop(*counts):
+        stops = iter(counts)
+
+        def count_down(self, state):
+            if not hasattr(self, "left"):
+                self.left = next(stops, 10**6)
+            self.left -= 1
+            self._asked = self.left <= 0
+            offered(self, state)
+
+        monkeypatch.setattr(Checkpoints, "offer", count_down)
+
+    return stop
+
+
 @pytest.fixture(scope="module")
 def daemon(aiida_profile):
     """A running daemon with one worker; idle it takes a tenth of a core, so it ends soon."""

@@ -9,7 +9,7 @@ import pytest
 
 from aiida_alpot.errors import InputFileError
 from aiida_alpot.fitting.nonlinear import SearchState
-from aiida_alpot.jobs.checkpoints import Checkpoints, read_checkpoint
+from aiida_alpot.jobs.checkpoints import read_checkpoint
 
 from .data import emt_set
 
@@ -54,26 +54,6 @@ def job(run_job, tmp_path, data):
         return run_job(folder, **{**FIT, **keys}), folder
 
     return run
-
-
-@pytest.fixture
-def stop_after(monkeypatch):
-    """Let the jobs that follow end at the given numbers of trials, then run through."""
-    offered = Checkpoints.offer
-
-    def stop(*counts):
-        stops = iter(counts)
-
-        def count_down(self, state):
-            if not hasattr(self, "left"):
-                self.left = next(stops, 10**6)
-            self.left -= 1
-            self._asked = self.left <= 0
-            offered(self, state)
-
-        monkeypatch.setattr(Checkpoints, "offer", count_down)
-
-    return stop
 
 
 def numbers_of(result):

@@ -48,6 +48,14 @@ KINDS = {
         "pressure_GPa": [0.0, 1.0],
     },
     "relaxation": {"kind": "relaxation", "steps": 12, "fmax": 1e-6},
+    "metadynamics": {
+        "kind": "metadynamics",
+        "variables": ["distance 0 1", "coordination 2 3.0"],
+        "temperature_K": 60,
+        "steps": 30,
+        "hill_every": 7,
+        "timestep_fs": 0.02,
+    },
     "contour": {
         "kind": "contour_exploration",
         "energy_above_start_eV_per_atom": [0.0, 0.001],
@@ -122,19 +130,9 @@ def job(run_job, tmp_path, potential_folder):
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_job_that_is_interrupted_again_and_again_ends_in_the_same_bits(job, kind, monkeypatch):
+def test_a_job_that_is_interrupted_again_and_again_ends_in_the_same_bits(job, kind, stop_after):
     whole, folder = job("whole", kind)
-    stops = iter([7, 25, 4, 18])
-    offered = Checkpoints.offer
-
-    def count_down(self, state):
-        if not hasattr(self, "left"):
-            self.left = next(stops, 10**6)
-        self.left -= 1
-        self._asked = self.left <= 0
-        offered(self, state)
-
-    monkeypatch.setattr(Checkpoints, "offer", count_down)
+    stop_after(7, 25, 4, 18)
     keys, parts = {}, 0
     while True:
         part, there = job("part", kind, **keys)
@@ -156,7 +154,10 @@ def test_a_job_ends_before_its_wall_time_with_a_checkpoint(job):
     assert read_checkpoint(folder / "checkpoint.json")["chains"][0]["frames"] == 1
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', '{"schema": 1, "chains": []}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"schema": 1}', '{"schema": 1, "chains": []}', '{"schema": 1, "chains": [7]}'],
+)
 def test_a_file_that_is_no_checkpoint_is_refused(job, tmp_path, content):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "continue.json").write_text(content, encoding="utf-8")
