@@ -149,12 +149,17 @@ def _is_slice(text: str) -> bool:
 
 def _check_start(campaign: CampaignFile, source: str) -> None:
     start = campaign.start
-    if not start.training and start.calculator is None:
+    if (start.pool is None) != (start.select is None):
+        missing = "select" if start.select is None else "pool"
+        raise wrong_value(
+            source, ("start", missing), None, "given together with the other of pool and select"
+        )
+    if not start.training and start.pool is None and start.calculator is None:
         raise wrong_value(
             source,
             ("start", "training"),
             start.training,
-            "at least one item, or a start.calculator that explores first",
+            "at least one item, a start.pool, or a start.calculator that explores first",
         )
     if not start.structures:
         raise wrong_value(

@@ -32,6 +32,7 @@ def check_grades(campaign: CampaignFile, source: str) -> None:
             "members, bootstrap, random_starts, or {}",
             purpose="the committee that grades",
         )
+    _check_target_error(campaign, source)
     for grader in set(THRESHOLDS) - {grades.grader}:
         for name in sorted(grades.model_fields_set & set(THRESHOLDS[grader])):
             allowed = f"nothing, since grades.grader is {grades.grader}"
@@ -42,10 +43,33 @@ def check_grades(campaign: CampaignFile, source: str) -> None:
     if grades.per_cost and grades.method == "parity":
         allowed = "false, since grades.method is parity, which knows no costs"
         raise wrong_value(source, ("grades", "per_cost"), True, allowed)
+    if grades.per_cost and grades.rule not in (None, "maxvol"):
+        allowed = "false, since only the rule maxvol knows a gain that a cost can divide"
+        raise wrong_value(source, ("grades", "per_cost"), True, allowed)
+    if grades.grader == "committee" and grades.rule == "maxvol":
+        allowed = "uncertainty, tail, farthest_points, cur or random, since a committee grades"
+        raise wrong_value(source, ("grades", "rule"), grades.rule, allowed)
+    for name in ("tail_k", "tail_kind"):
+        if getattr(grades, name) is not None and grades.rule != "tail":
+            allowed = "nothing, since grades.rule is not tail"
+            raise wrong_value(source, ("grades", name), getattr(grades, name), allowed)
     if grades.cost_exponent is not None and not grades.per_cost:
         allowed = "nothing, since grades.per_cost is false"
         raise wrong_value(source, ("grades", "cost_exponent"), grades.cost_exponent, allowed)
     _check_order(campaign, source)
+
+
+def _check_target_error(campaign: CampaignFile, source: str) -> None:
+    """Refuse a target error without a committee, or beside the thresholds that follow from it."""
+    grades = campaign.grades
+    if grades.target_error is None:
+        return
+    if grades.grader != "committee":
+        allowed = "nothing, since grades.grader is extrapolation, which tells no errors"
+        raise wrong_value(source, ("grades", "target_error"), grades.target_error, allowed)
+    for name in sorted(grades.model_fields_set & set(THRESHOLDS["committee"])):
+        allowed = "nothing, since it follows from grades.target_error"
+        raise wrong_value(source, ("grades", name), getattr(grades, name), allowed)
 
 
 def _check_order(campaign: CampaignFile, source: str) -> None:

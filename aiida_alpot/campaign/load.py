@@ -24,6 +24,7 @@ from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machine_options import refuse_programs
 from aiida_alpot.campaign.machines import load_machines
 from aiida_alpot.campaign.messages import dotted, from_validation, wrong_value
+from aiida_alpot.campaign.pool import add_from_pool
 from aiida_alpot.campaign.schema import CampaignFile, MachinesFile, StructureItem
 from aiida_alpot.campaign.schema.label import LabelSection
 from aiida_alpot.campaign.structures import (
@@ -160,6 +161,7 @@ def load_campaign(
     training = builder.collect(
         {f"start_{i}": [item] for i, item in enumerate(content.start.training)}, "start.training"
     )
+    training = add_from_pool(content, training, path.parent, str(path))
     structures = builder.collect(
         {name: [item] for name, item in content.start.structures.items()}, "start.structures"
     )

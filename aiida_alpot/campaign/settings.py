@@ -14,6 +14,7 @@ from aiida_alpot.campaign.fit_checks import THRESHOLDS
 from aiida_alpot.campaign.kinds import settings_of
 from aiida_alpot.campaign.machines import LOCAL_CODE, job_options
 from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry, StationaryProperty
+from aiida_alpot.grading.calibration import Calibration, thresholds_for
 
 if TYPE_CHECKING:
     from aiida_alpot.campaign.load import Campaign
@@ -119,6 +120,10 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
     """Return the thresholds under one name each, whoever grades."""
     grades = campaign.content.grades
     entry, select, largest = (getattr(grades, name) for name in THRESHOLDS[grades.grader])
+    target = {}
+    if grades.target_error is not None:
+        entry, select, largest = thresholds_for(grades.target_error, Calibration())
+        target = {"target_error": grades.target_error}
     return {
         "grader": grades.grader,
         "gamma_entry": entry,
@@ -128,6 +133,12 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
         "method": grades.method,
         "per_cost": grades.per_cost,
         "cost_exponent": grades.cost_exponent,
+        **target,
+        **{
+            name: getattr(grades, name)
+            for name in ("rule", "tail_k", "tail_kind")
+            if getattr(grades, name) is not None
+        },
     }
 
 

@@ -66,6 +66,15 @@ class GradeSettings(Request):
     grader: Literal["extrapolation", "committee"] = "extrapolation"
     per_cost: bool = False
     cost_exponent: float | None = None
+    target_error: float | None = None
+    rule: Literal["maxvol", "tail", "uncertainty", "farthest_points", "cur", "random"] | None = None
+    tail_k: float | None = None
+    tail_kind: Literal["rms", "variance"] | None = None
+
+    @property
+    def goes_by_grades(self) -> bool:
+        """Whether the rule of selection needs a grade of every candidate."""
+        return self.rule in ("tail", "uncertainty")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from aiida_alpot.campaign.forecast import costs_of_labels
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.accounting import costs_of_jobs, sum_by
+from aiida_alpot.workflows.calibrating import set_thresholds
 from aiida_alpot.workflows.fan_out import MAX_ATTEMPTS, describe_end, is_fault_of_the_job
 from aiida_alpot.workflows.fit import FitWorkChain
 from aiida_alpot.workflows.forecasting import law_of_forecast, room_for_labels
@@ -114,6 +115,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             if_(cls.has_labels_to_make)(
                 cls.label,
                 cls.inspect_labels,
+                if_(cls.calibrates)(cls.calibrate, cls.inspect_calibration),
                 if_(cls.has_increment)(
                     if_(cls.pauses_before_fit)(cls.pause_before_fit), cls.fit, cls.inspect_fit
                 ),
@@ -160,14 +162,20 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
                 require_committee(self.inputs.settings.get_dict(), self.inputs)
         except SettingError as error:
             return self.exit_codes.ERROR_SETTINGS.format(message=str(error))
+        self.ctx.settings = self.inputs.settings
+        if self.has_target_error():
+            metadata = {"call_link_label": "set_thresholds"}
+            history = self.inputs.get("history", {})
+            self.ctx.settings = set_thresholds(self.inputs.settings, metadata=metadata, **history)
         return None
 
     def sample(self) -> None:
         """Run every sampler from each of its starts."""
         builder = SampleWorkChain.get_builder()
-        for name in ("settings", "turn", "structures", "potential", "active_set", "options"):
+        for name in ("turn", "structures", "potential", "active_set", "options"):
             if name in self.inputs:
                 builder[name] = self.inputs[name]
+        builder.settings = self.ctx.settings
         builder.files = self.inputs.get("files", {})
         builder.committee = committee_of(self.inputs)
         builder.code = code_for(self.inputs.codes, "sample")
@@ -187,7 +195,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         """Return whether any sampler left the known region while labels may be spent."""
         if "candidates" not in self.ctx.samples.outputs or self.room_for_selection() <= 0:
             return False
-        grades = read_section(self.inputs.settings.get_dict(), GradeSettings)
+        grades = read_section(self.ctx.settings.get_dict(), GradeSettings)
         results = self.ctx.samples.outputs.results.values()
         chains = [chain for node in results for chain in node.get_dict()["chains"]]
         return is_extrapolating(chains, grades.gamma_select)
@@ -220,7 +228,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
     def select(self) -> None:
         """Pass the candidates through the gate and select what is worth a label."""
         self.ctx.n_selections = self.ctx.get("n_selections", 0) + 1
-        settings = self.inputs.settings.get_dict()
+        settings = self.ctx.settings.get_dict()
         builder = SelectCalculation.get_builder()
         builder.code = code_for(self.inputs.codes, "fit")
         builder.candidates = dict(self.ctx.samples.outputs.candidates)
@@ -230,7 +238,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             builder.pending = {OUTSTANDING: self.inputs[OUTSTANDING]}
         if "potential" in self.inputs:
             builder.potential = self.inputs.potential
-            if read_section(settings, GradeSettings).grader == COMMITTEE:
+            if asks_committee(read_section(settings, GradeSettings)):
                 builder.committee = committee_of(self.inputs)
         request = select_request(
             settings,
@@ -373,7 +381,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         for name, node in self.inputs.get("history", {}).items():
             parts[f"{HISTORY}{name}"] = node
         record = write_turn_record(
-            self.inputs.settings,
+            self.ctx.settings,
             self.inputs.turn,
             metadata={"call_link_label": "record"},
             **parts,
@@ -399,6 +407,11 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         return label_builder(self.inputs, configurations, turn, metadata, outstanding=outstanding)
 
 
+def asks_committee(grades: GradeSettings) -> bool:
+    """Return whether the committee says which frames are selected."""
+    return grades.grader == COMMITTEE and (grades.rule is None or grades.goes_by_grades)
+
+
 def select_request(
     settings: dict[str, Any], *, turn: int, labels_left: int, is_first: bool
 ) -> dict[str, Any]:
@@ -421,6 +434,13 @@ def select_request(
     if not (is_first and grades.grader == COMMITTEE):  # its thresholds are no grades of MAXVOL
         request["threshold"] = grades.gamma_select
         request["entry"] = grades.gamma_entry
+    if grades.rule is not None and not (is_first and grades.goes_by_grades):
+        request["rule"] = grades.rule
+        request |= {
+            name: getattr(grades, name)
+            for name in ("tail_k", "tail_kind")
+            if getattr(grades, name) is not None
+        }
     if is_first:
         potential = read_section(settings, PotentialSettings)
         request["species"] = settings["species"]

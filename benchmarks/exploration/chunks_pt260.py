@@ -58,12 +58,15 @@ class Mean(Calculator):
         super().__init__()
         self.potentials = potentials
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):  # noqa: D102
+    def calculate(self, atoms=None, properties=("energy",), system_changes=("positions",)):
         super().calculate(atoms, properties, system_changes)
         one = Configurations.from_atoms([self.atoms])
         found = [evaluate(potential, one) for potential in self.potentials]
         energy = float(np.mean([each.energy[0] for each in found]))
-        self.results = {"energy": energy, "forces": np.mean([each.forces for each in found], axis=0)}
+        self.results = {
+            "energy": energy,
+            "forces": np.mean([each.forces for each in found], axis=0),
+        }
 
 
 def label(structures: list[Atoms]) -> list[Atoms]:
@@ -226,9 +229,7 @@ def chunks_of(
         chunks, names=["pt260"] * len(atoms), uncertainties=values[atoms].tolist(), turn=turn
     )
     labelled = Configurations.from_atoms(label([chunk.atoms for chunk in chunks]))
-    return bare.replace(
-        energy=labelled.energy, forces=labelled.forces, level_of_theory="emt"
-    )
+    return bare.replace(energy=labelled.energy, forces=labelled.forces, level_of_theory="emt")
 
 
 def judge(committee: Committee, seed: int) -> dict[str, Any]:

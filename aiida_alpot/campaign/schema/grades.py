@@ -49,10 +49,36 @@ class GradesSection(Section):
         "With a committee in place of gamma_break: a chain stops there, eV/A.",
         "numbers above force_deviation_select",
     )
+    target_error: PositiveFloat | None = key(
+        None,
+        "With a committee in place of force_deviation_*: error of the force on an atom that is "
+        "not to be exceeded, eV/A. Thresholds follow from how the deviations of earlier turns "
+        "went with the errors that their labels showed.",
+        "numbers above 0, or nothing",
+    )
     mode: Literal["neighborhood", "configuration"] = key(
         "neighborhood",
         "Whether atoms or whole configurations are graded by the active set.",
         "neighborhood or configuration",
+    )
+    rule: Literal["maxvol", "tail", "uncertainty", "farthest_points", "cur", "random"] | None = key(
+        None,
+        "Rule that selects among the frames of a turn: what enlarges the volume (maxvol), the tail "
+        "of ln(grade), the largest grades, farthest points or leverage scores of rows, or chance. "
+        "By default maxvol, and uncertainty with a committee.",
+        "maxvol, tail, uncertainty, farthest_points, cur or random",
+    )
+    tail_k: float | None = key(
+        None,
+        "With the rule tail: it begins so many second moments above the median of ln(grade), 1.5 "
+        "if absent.",
+        "numbers from 0, or nothing",
+        ge=0,
+    )
+    tail_kind: Literal["rms", "variance"] | None = key(
+        None,
+        "With the rule tail: the second moment is the root of the mean square, or the mean square.",
+        "rms or variance, or nothing",
     )
     per_cost: bool = key(
         False,

@@ -131,6 +131,18 @@ class StartSection(Section):
     training: list[StructureItem] = key(
         [], "First training structures, labelled before the first fit.", "a list of structures"
     )
+    pool: str | None = key(
+        None,
+        "File of structures, relative to the campaign, from which the first ones to label are "
+        "chosen before there is a potential: those that differ most for one of its form. Labels in "
+        "it are not looked at.",
+        "the path of a file, or nothing",
+    )
+    select: Count | None = key(
+        None,
+        "How many structures of the pool to label first, beside those of training.",
+        "numbers from 1, at most the size of the pool; needed with pool",
+    )
     potential: str | None = key(
         None,
         "File of a potential that the first fit goes on from, .mtp or .almtp, relative to the "
