@@ -27,10 +27,18 @@ class EvaluateCalculation(AlpotCalculation):
         super().define(spec)
         spec.input("potential", valid_type=PotentialData)
         spec.input("configurations", valid_type=ConfigurationsData)
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            help="Potentials whose disagreement is compared with the errors of forces.",
+        )
 
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
         """Ship the potential and the configurations."""
         return {
             "potential": files.add(self.inputs.potential, "potential"),
             "configurations": files.add(self.inputs.configurations, "configurations"),
+            "committee": files.add_each(self.inputs.get("committee", {}), "committee"),
         }

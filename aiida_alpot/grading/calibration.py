@@ -194,3 +194,24 @@ def _ranks(values: Array, weights: Array) -> Array:
 def _covariance(one: Array, other: Array, weights: Array) -> float:
     share = weights / weights.sum()
     return float((share * (one - share @ one) * (other - share @ other)).sum())
+
+
+class Thresholds(NamedTuple):
+    """Deviations of forces at which a campaign acts, eV/A."""
+
+    entry: float
+    """Frames above it are candidates in a turn that extrapolates."""
+    select: float
+    """A turn with a frame above it extrapolates."""
+    largest: float
+    """A chain stops there."""
+
+
+def thresholds_for(target_error: float, calibration: Calibration) -> Thresholds:
+    """Return the thresholds with which errors of forces stay below a target, eV/A.
+
+    A turn extrapolates where 99 % of the errors are no longer bound by the target; candidates begin
+    at half of that, and chains stop at five times of it, as with the thresholds of the defaults.
+    """
+    select = calibration.threshold(target_error)
+    return Thresholds(entry=0.5 * select, select=select, largest=5.0 * select)

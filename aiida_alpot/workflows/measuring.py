@@ -15,9 +15,11 @@ from aiida_alpot.workflows.criterion import samples_hold
 from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.options import code_for, job_options
+from aiida_alpot.workflows.ports import committee_of
 from aiida_alpot.workflows.records import chains_of_turn
 from aiida_alpot.workflows.settings import (
     ConvergeSettings,
+    GradeSettings,
     ThreadSettings,
     derive_seed,
     read_criterion,
@@ -32,7 +34,7 @@ class MeasuringWorkChain(CachingWorkChain):
 
     def draws_audit(self) -> bool:
         """Return whether this turn may hold, so that its frames are worth an audit."""
-        settings = self.inputs.settings.get_dict()
+        settings = self.ctx.settings.get_dict()
         samples = self.ctx.samples.outputs
         if not self._criterion().audit_labels or "audits" not in samples or self._left() <= 0:
             return False
@@ -80,6 +82,8 @@ class MeasuringWorkChain(CachingWorkChain):
         builder.code = code_for(self.inputs.codes, "sample")
         builder.potential = self.inputs.potential
         builder.configurations = self.outputs["audit"]
+        if self.has_target_error():
+            builder.committee = committee_of(self.inputs)
         builder.settings = orm.Dict({"threads": self._threads()})
         builder.metadata = {**self._metadata("audit"), "options": self._options(builder.code)}
         self.to_context(audit=self.submit(builder))
@@ -88,6 +92,33 @@ class MeasuringWorkChain(CachingWorkChain):
         """Report where there are no errors; the audit does not hold then."""
         if not self.ctx.audit.is_finished_ok:
             self.report(f"the audit ended with {describe_end(self.ctx.audit)}")
+
+    # --- the calibration of the committee
+
+    def has_target_error(self) -> bool:
+        """Return whether thresholds follow from how deviations go with errors."""
+        grades = read_section(self.inputs.settings.get_dict(), GradeSettings)
+        return grades.target_error is not None and "potential" in self.inputs
+
+    def calibrates(self) -> bool:
+        """Return whether there are labels whose deviations were told before."""
+        return self.has_target_error() and "increment" in self.outputs
+
+    def calibrate(self) -> None:
+        """Compare the deviations of the committee with the errors that the new labels show."""
+        builder = EvaluateCalculation.get_builder()
+        builder.code = code_for(self.inputs.codes, "sample")
+        builder.potential = self.inputs.potential
+        builder.committee = committee_of(self.inputs)
+        builder.configurations = self.outputs["increment"]
+        builder.settings = orm.Dict({"threads": self._threads()})
+        builder.metadata = {**self._metadata("calibrate"), "options": self._options(builder.code)}
+        self.to_context(calibrate=self.submit(builder))
+
+    def inspect_calibration(self) -> None:
+        """Report where there is none; the thresholds stay what they are then."""
+        if not self.ctx.calibrate.is_finished_ok:
+            self.report(f"the calibration ended with {describe_end(self.ctx.calibrate)}")
 
     # --- the properties
 
@@ -123,7 +154,7 @@ class MeasuringWorkChain(CachingWorkChain):
     def measured_parts(self) -> dict[str, orm.Dict]:
         """Return what was measured for the record of the turn."""
         parts = {}
-        for name in ("audit", "properties"):
+        for name in ("audit", "calibrate", "properties"):
             if name in self.ctx and "result" in self.ctx[name].outputs:
                 parts[name] = self.ctx[name].outputs.result
         return parts

@@ -10,6 +10,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_alpot.workflows.calibrating import calibration_of_turn
 from aiida_alpot.workflows.criterion import judge_turn
 from aiida_alpot.workflows.settings import link_name
 
@@ -42,7 +43,8 @@ def write_turn_record(settings: orm.Dict, turn: orm.Int, **parts: orm.Dict) -> o
         ``sample_NAME`` for each job of the samplers, ``select``, ``ledger``,
         ``ledger_held_out``, ``ledger_skipped``, ``ledger_audit``, ``audit`` (errors of the
         potential on it), ``properties``, ``fit`` and ``costs`` (core-seconds by stage), those that
-        there are; ``history_NNN``, records of turns before, as many as the criterion looks at.
+        there are; ``calibrate``, deviations against errors of the new labels; ``history_NNN``,
+        records of turns before, as many as the criterion looks at.
     """
     content = {name: node.get_dict() for name, node in parts.items()}
     return orm.Dict(turn_record(settings.get_dict(), turn.value, content))
@@ -84,6 +86,9 @@ def turn_record(
         "labels_used": count_spent(entries),
     }
     history = [parts[name] for name in sorted(parts) if name.startswith(HISTORY)]
+    calibration = calibration_of_turn(settings, parts, history)
+    if calibration is not None:
+        record["calibration"] = calibration
     return record | judge_turn(settings, record, parts, history)
 
 

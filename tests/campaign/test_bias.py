@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A bias of a sampler in a campaign: taken as it stands, or refused in one line."""
+"""Bias and target error in a campaign: taken as they stand, or refused in one line."""
 
 import pytest
 
@@ -12,6 +12,31 @@ BY_COMMITTEE = "fit: {committee: {members: 3}}\ngrades: {grader: committee}"
 
 def biased(words):
     return ("steps: 10", f"steps: 10, bias: {words}")
+
+
+def test_a_target_error_stands_in_place_of_thresholds(write_campaign):
+    grades = "fit: {committee: {}}\ngrades: {grader: committee, target_error: 0.258}"
+    found = load_campaign(write_campaign((GRADES, grades))).as_settings()["grades"]
+    assert found["target_error"] == 0.258
+    names = ("gamma_entry", "gamma_select", "gamma_break")
+    assert [found[name] for name in names] == pytest.approx([0.05, 0.1, 0.5])
+    assert "target_error" not in load_campaign(write_campaign()).as_settings()["grades"]
+
+
+@pytest.mark.parametrize(
+    ("grades", "message"),
+    [
+        ("grades: {target_error: 0.1}", "target_error is 0.1; .*extrapolation, which tells no"),
+        (
+            "fit: {committee: {}}\n"
+            "grades: {grader: committee, target_error: 0.1, force_deviation_select: 0.2}",
+            "force_deviation_select is 0.2; .*follows from grades.target_error",
+        ),
+    ],
+)
+def test_a_target_error_that_does_not_fit_is_refused(write_campaign, grades, message):
+    with pytest.raises(CampaignFileError, match=message):
+        load_campaign(write_campaign((GRADES, grades)))
 
 
 def test_a_bias_reaches_the_sample_job_as_it_stands(write_campaign):

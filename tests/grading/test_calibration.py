@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.fitting.prediction import labelled_with
 from aiida_alpot.grading.calibration import Calibration
-from aiida_alpot.grading.committee import NORMAL_99, force_uncertainty
+from aiida_alpot.grading.committee import NORMAL_99, CommitteeGrader, force_uncertainty
+from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.mtp.mlip_files import write_potential
 
 
 def draw(n, *, scale=1.0, seed=0):
@@ -110,3 +113,29 @@ def test_the_uncertainty_of_a_force_is_a_factor_times_its_deviation():
     np.testing.assert_array_equal(force_uncertainty(deviations, factor=4.0), 4.0 * deviations)
     with pytest.raises(SettingError, match="must be positive"):
         force_uncertainty(deviations, factor=0.0)
+
+
+def test_the_job_evaluate_compares_a_committee_with_labels(
+    run_job, tmp_path, make_cells, make_potential
+):
+    potential, *members = (make_potential(4, seed=seed) for seed in range(3))
+    labelled = labelled_with(*_cells_and_labels(make_cells, make_potential(4, seed=7)))
+    labelled.save(tmp_path / "labelled.npz")
+    names = []
+    for number, one in enumerate((potential, *members)):
+        names.append(f"potential_{number}.mtp")
+        write_potential(one, tmp_path / names[-1])
+    request = {"potential": names[0], "configurations": "labelled.npz"}
+    result = run_job(tmp_path, job="evaluate", committee=names[1:], **request)
+    errors = np.linalg.norm(evaluate(potential, labelled).forces - labelled.forces, axis=1)
+    deviations = CommitteeGrader(members).force_deviations(labelled)
+    expected = Calibration.of(deviations, errors)
+    found = Calibration.from_rows(result["calibration"])
+    assert found.n_atoms == expected.n_atoms == len(errors)
+    assert found.factor() == pytest.approx(expected.factor(), rel=0.05)
+    assert "calibration" not in run_job(tmp_path, job="evaluate", **request)
+
+
+def _cells_and_labels(make_cells, teacher):
+    cells = make_cells(4)
+    return cells, evaluate(teacher, cells)

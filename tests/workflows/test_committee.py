@@ -169,6 +169,38 @@ def test_a_turn_without_the_members_is_refused_before_it_runs_anything(
     assert not node.called
 
 
+@pytest.fixture(scope="module")
+def turn_with_target(alpot_code, committee_settings, named_structures, campaign):
+    """A turn after the campaign, whose thresholds follow from a target error."""
+    builder = TurnWorkChain.get_builder()
+    grades = {**GRADES, "target_error": 2.58 * GRADES["gamma_select"]}
+    builder.settings = orm.Dict(committee_settings(grades=grades))
+    builder.structures = ConfigurationsData.from_configurations(named_structures)
+    builder.codes = {"alpot": alpot_code}
+    builder.turn = orm.Int(2)
+    builder.labels_left = orm.Int(2)
+    builder.potential = campaign.outputs.potential
+    builder.active_set = campaign.outputs.active_set
+    builder.committee = dict(campaign.outputs.committee.items())
+    builder.training = dict(campaign.outputs.training.items())
+    return run_get_node(builder).node
+
+
+def test_a_target_error_sets_the_thresholds_and_is_calibrated_by_the_labels(turn_with_target):
+    node = turn_with_target
+    assert node.is_finished_ok, node.exit_message
+    for job in jobs_of(node, "sample"):
+        request = job.inputs.settings.get_dict()
+        assert request["gamma_known"] == pytest.approx(GRADES["gamma_select"])
+        assert request["gamma_break"] == pytest.approx(5 * GRADES["gamma_select"])
+    told = node.outputs.record.get_dict()["calibration"]
+    assert told["factor"] == 2.58
+    assert told["threshold"] == pytest.approx(GRADES["gamma_select"])
+    assert told["n_atoms"] == node.outputs.increment.n_atoms > 0
+    assert sum(row[2] for row in told["rows"]) == told["n_atoms"]
+    assert 0.0 <= told["coverage"] <= 1.0
+
+
 def test_a_grading_committee_must_be_fitted_and_have_thresholds_in_order(committee_settings):
     check_settings(committee_settings())
     settings = committee_settings()
