@@ -6,7 +6,10 @@ import pytest
 from ase.build import bulk
 
 from aiida_alpot.bias import make_biased
+from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
+from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.sampling import make_sampler, run_sampler
 from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.recording import RecordRules
@@ -96,6 +99,26 @@ def test_a_relaxation_goes_down_the_biased_energy_and_ends_where_the_bias_is_lar
     biased, _ = follow("relaxation", settings, {"kind": kind, "alpha": 2.0})
     assert biased[-1][0]["energy"] < biased[0][0]["energy"]
     assert biased[-1][0]["bias"] > plain[-1][0]["bias"]
+
+
+@pytest.mark.parametrize("kind", ["committee", "grade"])
+def test_driven_dynamics_meets_more_uncertainty_in_equal_steps(copper, calculators, crystal, kind):
+    settings = {"temperature_K": 300.0, "steps": 60}
+    bias = {"kind": kind, "tau_rel": 0.3, "tau_hist": 5}
+    for seed in range(3):
+        means = []
+        for used in (None, bias):
+            sampler = make_sampler("molecular_dynamics", {**settings, "bias": used})
+            calculator = make_biased(calculators[kind], sampler.settings.bias)
+            frames = sampler.frames([crystal], calculator, np.random.default_rng(seed))
+            seen = Configurations.from_atoms([one.atoms.copy() for one in frames])
+            if kind == "committee":
+                grader = CommitteeGrader(copper.committee.committee)
+                means.append(grader.energy_deviations(seen).mean())
+            else:
+                grader = ExtrapolationGrader(copper.potential, copper.grade.active_set)
+                means.append(np.log(grader.grade(seen).per_configuration).mean())
+        assert means[1] > means[0]
 
 
 def test_hyperactive_dynamics_begins_after_its_history_and_each_chain_anew(follow):
