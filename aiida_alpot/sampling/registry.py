@@ -17,6 +17,7 @@ from aiida_alpot.sampling.lattice_monte_carlo import (
     LatticeMonteCarlo,
     LatticeMonteCarloSettings,
 )
+from aiida_alpot.sampling.metadynamics import Metadynamics, MetadynamicsSettings
 from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
 from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
@@ -37,6 +38,7 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "decorations": (Decorations, DecorationsSettings),
     "lattice_monte_carlo": (LatticeMonteCarlo, LatticeMonteCarloSettings),
     "batched_relaxation": (BatchedRelaxationSampler, BatchedSamplerSettings),
+    "metadynamics": (Metadynamics, MetadynamicsSettings),
     "contour_exploration": (ContourExploration, ContourExplorationSettings),
     "saddle_search": (SaddleSearch, SaddleSearchSettings),
     "path_search": (PathSearch, PathSearchSettings),
