@@ -52,8 +52,8 @@ def summary_line(node: Any) -> str:
     verdict, _, reason = summary["verdict"].partition("; not converged because ")
     because = f" Not converged because {reason}." if reason else ""
     return (
-        f"{verdict[:1].upper()}{verdict[1:]} after {turns} and "
-        f"{duration(seconds)}: {calls} label calls{failed} of a budget of {budget}{known}.{because}"
+        f"{verdict[:1].upper()}{verdict[1:]}: {turns}, {duration(seconds)}, "
+        f"{calls} label calls{failed} of a budget of {budget}{known}.{because}"
     )
 
 

@@ -150,6 +150,6 @@ def reliability_plot(turns: Sequence[TurnReliability]) -> str:
             shares.plot(*zip(*known, strict=True), "o-", ms=4, lw=1.6, color=INK)
         shares.axhline(0.99, color=MUTED, lw=1, ls="--")
         shares.set_ylim(0, 1.04)
-        shares.set_title("Share of atoms within the bound of the turns before")
+        shares.set_title("Share of atoms within earlier bounds")
         shares.set_xlabel("turn")
         return _svg(figure)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from aiida import orm
 from aiida.engine import run
@@ -40,9 +38,9 @@ def test_cores_are_counted_as_the_scheduler_counts_them(options):
     assert short_options(options)["resources"] == options["resources"]
 
 
-def test_a_label_job_asks_for_them_in_its_script(
-    options, aiida_profile, unlabelled_copper, emt_level, tmp_path, monkeypatch
-):
+@pytest.fixture
+def code_in_pool(aiida_profile, tmp_path, monkeypatch):
+    """A code on a computer whose scheduler is HyperQueue; what would be sent is written here."""
     monkeypatch.chdir(tmp_path)
     pool = orm.Computer(
         label="pool",
@@ -53,8 +51,14 @@ def test_a_label_job_asks_for_them_in_its_script(
     ).store()
     pool.configure(safe_interval=0)
     code = orm.InstalledCode(label="alpot", computer=pool, filepath_executable="/usr/bin/alpot")
+    return code.store()
+
+
+def test_a_label_job_asks_for_them_in_its_script(
+    options, code_in_pool, unlabelled_copper, emt_level, tmp_path
+):
     builder = LabelCalculation.get_builder()
-    builder.code = code.store()
+    builder.code = code_in_pool
     builder.configurations = ConfigurationsData.from_configurations(unlabelled_copper())
     calculator = {"name": "EMT", "settings": {}}
     builder.settings = orm.Dict({"calculator": calculator, "level_of_theory": emt_level})
@@ -62,6 +66,6 @@ def test_a_label_job_asks_for_them_in_its_script(
     builder.metadata.dry_run = True
     builder.metadata.store_provenance = False
     run(builder)
-    (script,) = Path("submit_test").glob("*/_aiidasubmit.sh")
+    (script,) = (tmp_path / "submit_test").glob("*/_aiidasubmit.sh")
     lines = script.read_text(encoding="utf-8").splitlines()
     assert {"#HQ --cpus=4", "#HQ --resource mem=2000", "#HQ --time-limit=600s"} <= set(lines)
