@@ -60,6 +60,11 @@ class Sampler(Protocol):
     structures): what would stop a chain of dynamics then concerns that frame only. One that cannot
     be labelled is discarded, one beyond ``gamma_break`` is kept, and the chain goes on. ``starts``
     are the parents of such frames; where nothing else is set they give composition and density.
+
+    A sampler may say ``in_pieces = True`` where a chain is made of pieces that begin anew, as the
+    relaxations of a search: what would stop the chain then ends the piece. Such a sampler is a
+    generator, to which the driver sends the :class:`~aiida_alpot.sampling.stopping.Stop` that held
+    of a frame, or None.
     """
 
     joint: ClassVar[bool]

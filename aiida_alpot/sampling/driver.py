@@ -160,7 +160,7 @@ def run_sampler(
             conditions=stop_rules.conditions(calculator),
             recorder=Recorder(record_rules),
             observer=observe,
-            fresh=partial(stop_rules.conditions, calculator) if sampler.independent else None,
+            fresh=partial(stop_rules.conditions, calculator) if _goes_on(sampler) else None,
         )
         for one in names
     ]
@@ -176,6 +176,11 @@ def run_sampler(
             _drive(sampler.frames([start], calculator, generator, **going_on), [chain], tell)
             moving = None
     return _collect(chains, name=name, turn=turn)
+
+
+def _goes_on(sampler: Sampler) -> bool:
+    """Return whether what would stop a chain concerns one frame or piece of it alone."""
+    return sampler.independent or getattr(sampler, "in_pieces", False)
 
 
 def _state_of(chains: Sequence[_Chain], sampler: Sampler) -> dict[str, Any]:
@@ -223,8 +228,8 @@ class _Chain:
     last_step: int = 0
     final: dict[str, float] = field(default_factory=dict)
 
-    def take(self, frame: Frame, results: dict[str, Any]) -> None:
-        """Record the frame and find out whether the chain ends with it."""
+    def take(self, frame: Frame, results: dict[str, Any]) -> Stop | None:
+        """Record the frame, and return what held of it, whether or not the chain ends with it."""
         grade = float(results.get("grade", math.nan))
         # a bias changes what moves the atoms, not what is known of them
         energy = float(results.get("unbiased_energy", results.get("energy", math.nan)))
@@ -237,7 +242,7 @@ class _Chain:
         if self.fresh is not None:
             self.conditions = self.fresh()
         checks = (condition(seen) for condition in self.conditions)
-        self.stop = next((stop for stop in checks if stop is not None), None)
+        self.stop = found = next((stop for stop in checks if stop is not None), None)
         # a frame that cannot be labelled is not worth keeping
         useless = self.stop is not None and self.stop.kind in ("not_finite", "collision")
         if not useless:
@@ -253,6 +258,7 @@ class _Chain:
             self.observer(seen)
         if self.stop is not None:
             self.close()
+        return found
 
     def fail(self, error: Exception) -> None:
         """End the chain with the failure of its calculator."""
@@ -297,12 +303,18 @@ def _drive(
     tell: Callable[[], None] | None = None,
     leave: Callable[[int], None] | None = None,
 ) -> None:
-    """Hand each frame to its chain until the sampler or every chain has ended."""
+    """Hand each frame to its chain until the sampler or every chain has ended.
+
+    A sampler that is a generator is told what held of each frame.
+    """
+    send = getattr(frames, "send", None)
+    held: Stop | None = None
     try:
-        for frame in frames:
+        while (frame := _following(frames, send, held)) is not None:
             chain = chains[frame.chain]
+            held = chain.stop
             if chain.stop is None:
-                chain.take(frame, frame.atoms.calc.results)
+                held = chain.take(frame, frame.atoms.calc.results)
                 if leave is not None and chain.stop is not None and frame.ending is None:
                     leave(frame.chain)
                 if tell is not None:
@@ -323,6 +335,16 @@ def _drive(
     for chain in chains:
         if chain.stop is None:
             chain.close()
+
+
+def _following(
+    frames: Iterator[Frame], send: Callable[[Stop], Frame] | None, held: Stop | None
+) -> Frame | None:
+    """Return the next frame, None after the last one."""
+    try:
+        return next(frames) if held is None or send is None else send(held)
+    except StopIteration:
+        return None
 
 
 def _fail_all(chains: Sequence[_Chain], error: Exception) -> None:

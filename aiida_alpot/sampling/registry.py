@@ -12,6 +12,7 @@ from aiida_alpot.sampling.batched_sampler import BatchedRelaxationSampler, Batch
 from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
 from aiida_alpot.sampling.decorations import Decorations, DecorationsSettings
 from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
+from aiida_alpot.sampling.evolution import Evolution, EvolutionSettings
 from aiida_alpot.sampling.harmonic import Harmonic, HarmonicSettings
 from aiida_alpot.sampling.lattice_monte_carlo import (
     LatticeMonteCarlo,
@@ -36,6 +37,7 @@ SAMPLERS: dict[str, tuple[type, type]] = {
     "harmonic": (Harmonic, HarmonicSettings),
     "rattled": (Rattled, RattledSettings),
     "decorations": (Decorations, DecorationsSettings),
+    "evolution": (Evolution, EvolutionSettings),
     "lattice_monte_carlo": (LatticeMonteCarlo, LatticeMonteCarloSettings),
     "batched_relaxation": (BatchedRelaxationSampler, BatchedSamplerSettings),
     "metadynamics": (Metadynamics, MetadynamicsSettings),
