@@ -196,7 +196,8 @@ def test_a_target_error_sets_the_thresholds_and_is_calibrated_by_the_labels(turn
     told = node.outputs.record.get_dict()["calibration"]
     assert told["factor"] == 2.58
     assert told["threshold"] == pytest.approx(GRADES["gamma_select"])
-    assert told["n_atoms"] == node.outputs.increment.n_atoms > 0
+    labelled = node.outputs.increment.get_configurations()
+    assert told["n_atoms"] == len(labelled.numbers) > 0
     assert sum(row[2] for row in told["rows"]) == told["n_atoms"]
     assert 0.0 <= told["coverage"] <= 1.0
 
