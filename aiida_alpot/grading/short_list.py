@@ -58,15 +58,20 @@ class ShortList:
         matrix, inverse = start.rows, start.inverse
         first = 0
         places: list[Array] = []
+        smallest_gain = max(threshold, SWAP_THRESHOLD)
         for block in self._rows.blocks():
-            result = maxvol(
-                block,
-                start=(matrix, inverse),
-                threshold=max(threshold, SWAP_THRESHOLD),
-                block_rows=max(1, len(block) // 2),
-            )
-            matrix, inverse = result.matrix, result.inverse
-            near = np.flatnonzero(largest_coefficients(block, inverse) > NEAR)
+            reach = largest_coefficients(block, inverse)
+            rivals = reach > smallest_gain
+            if rivals.any():
+                result = maxvol(
+                    block[rivals],
+                    start=(matrix, inverse),
+                    threshold=smallest_gain,
+                    block_rows=ROWS_PER_BLOCK // 2,
+                )
+                matrix, inverse = result.matrix, result.inverse
+                reach = largest_coefficients(block, inverse)
+            near = np.flatnonzero(reach > NEAR)
             places.append(first + near)
             self._values.append(block[near])
             first += len(block)
