@@ -3,8 +3,8 @@
 
 For directions w_i of the parameters, one for each atom, D = sum_i w_i . dV_i/dtheta is a function
 of the positions like an energy is; it has forces and strain derivatives. With them any smooth
-function of the rows dV_i/dtheta has a gradient: w_i is its derivative by the row of atom i. No matrix of mixed derivatives
-(3 N x n_parameters for each atom) is made on the way; see
+function of the rows dV_i/dtheta has a gradient: w_i is its derivative by the row of atom i. No
+matrix of mixed derivatives (3 N x n_parameters for each atom) is made on the way; see
 :mod:`aiida_alpot.mtp.kernels.parameter_tangents` for the formulas.
 """
 
