@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.carving.labels import keep_central_forces
+from aiida_alpot.configuration_checks import check_geometry, check_labels
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import EmptyDataError, LabelError
 from aiida_alpot.fitting.outliers import Outlier, has_close_pairs, suspicious_labels

@@ -70,7 +70,7 @@ def test_a_job_runs_out_of_time(disturbed, interference):
 def test_sampling_that_slurm_ends_goes_on_from_its_checkpoint(
     disturbed, interference, slurm_python, services
 ):
-    # it begins so late that Slurm's wall time is over before its own, and takes 90 s
+    # it begins so late that Slurm's wall time is over before its own, and takes 85 s
     double = Path(__file__).parents[1] / "doubles" / "slow_sampling.py"
     python = slurm_python.filepath_executable
     interference.before("sample", SLOW.format(python=python, double=double))
