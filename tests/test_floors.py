@@ -130,7 +130,8 @@ def loaded_modules(statement: str) -> set[str]:
         ("import aiida_alpot.cli", {"aiida", "numba", "scipy", "matplotlib", "rich"}),
         (
             "import aiida_alpot.fitting, aiida_alpot.grading, aiida_alpot.selection, "
-            "aiida_alpot.carving, aiida_alpot.properties, aiida_alpot.jobs.run, aiida_alpot.jobs.sample",
+            "aiida_alpot.carving, aiida_alpot.properties, "
+            "aiida_alpot.jobs.run, aiida_alpot.jobs.sample",
             {"aiida"},
         ),
         (
