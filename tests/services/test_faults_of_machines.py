@@ -14,9 +14,11 @@ from .daemon import wait_for
 from .processes import run
 
 pytestmark = pytest.mark.full
-SLOW = (
-    "sleep 42; export SECONDS_PER_FRAME=1.5; exec {python} {double} sample --request request.json"
-)
+SLOW = """\
+sleep 42
+export SECONDS_PER_FRAME=0.7 SECONDS_BETWEEN=5
+exec {python} {double} sample --request request.json
+"""
 GREEDY = """exec {python} -c 'import time; kept = b"x" * 1_500_000_000; time.sleep(100)'"""
 
 
@@ -70,7 +72,8 @@ def test_a_job_runs_out_of_time(disturbed, interference):
 def test_sampling_that_slurm_ends_goes_on_from_its_checkpoint(
     disturbed, interference, slurm_python, services
 ):
-    # it begins so late that Slurm's wall time is over before its own, and takes 85 s
+    # it begins so late that Slurm's wall time is over before its own, and takes 85 s. What Slurm
+    # ends is killed with its shell at once, so that the checkpoint is the last one before
     double = Path(__file__).parents[1] / "doubles" / "slow_sampling.py"
     python = slurm_python.filepath_executable
     interference.before("sample", SLOW.format(python=python, double=double))
