@@ -13,11 +13,12 @@ machine, take turns at it with the lock of a file.
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aiida import orm
 from aiida.common import timezone
@@ -26,6 +27,10 @@ from aiida.manage.configuration import get_config
 
 MARK = "alpot_label_job"
 LEFT_ALONE = "alpot_left_alone"
+MOST_SECONDS = 5.0
+"""How long a worker waits for another one that submits labels."""
+_HELD: list[str] = []
+"""The lock, where this worker has it."""
 STALE_AFTER = timedelta(days=1)
 """A job that nobody looked at for so long belongs to a process that is gone."""
 _ENDED = ("finished", "excepted", "killed")
@@ -59,16 +64,38 @@ def leave_alone(node: orm.ProcessNode) -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Wait until no other worker of the profile looks for label jobs or submits them.
+    """Wait, for some seconds at most, until no other worker of the profile submits label jobs.
 
-    The lock ends with the worker, also where it is killed. A file system that knows no locks is no
-    reason to stop: what they exclude is one moment in which two look for the same.
+    The lock ends with the worker, also where it is killed. Without it what it excludes may happen:
+    that two look in the same moment for the same label, and both pay for it. That is better than a
+    worker that stands still: while it waits here, none of its processes gets on. Hence the lock is
+    not asked for by a second process of the worker that has it, which would wait for itself.
     """
+    if _HELD:
+        yield
+        return
     name = f"alpot_labels_{get_manager().get_profile().uuid}.lock"
     with Path(get_config().dirpath, name).open("w", encoding="utf-8") as stream:
-        with suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        _HELD.append(name)
+        try:
+            _lock_soon(stream)
+            yield
+        finally:
+            _HELD.remove(name)
+
+
+def _lock_soon(stream: IO[str]) -> None:
+    """Lock a file; go on without where others keep it, or its file system knows no locks."""
+    give_up = time.monotonic() + MOST_SECONDS
+    while time.monotonic() < give_up:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        except OSError:
+            return
+        else:
+            return
 
 
 def find_jobs_at_work(
