@@ -110,7 +110,7 @@ def test_the_report_is_one_file_that_needs_nothing_else(finished, aiida_profile,
     result = alpot(aiida_profile, "report", node.pk, "-o", path)
     assert result.exit_code == 0, result.output
     text = path.read_text(encoding="utf-8")
-    assert text.count("<svg ") == 3
+    assert text.count("<svg ") == 4
     assert node.uuid in text
     assert node.outputs.potential.uuid in text
     assert "6 of 6 targets met" in text
