@@ -6,7 +6,7 @@
 # Everything lies below this folder: .venv, and an AIIDA_PATH of its own for each target.
 
 PYTHON ?= python3
-# of pytest, such as a folder or -k; two processes, as many as the suite is timed for
+# of pytest, such as a folder or -k; three processes on two cores, for some tests wait for daemons
 PYTEST_ARGS ?=
 VENV   := $(CURDIR)/.venv
 BIN    := $(VENV)/bin
@@ -44,7 +44,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-tests
 	@mkdir -p $(TEST)
-	AIIDA_PATH=$(TEST) ALPOT_CACHE_DIR=$(TEST)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	AIIDA_PATH=$(TEST) ALPOT_CACHE_DIR=$(TEST)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # one process: the services, the daemon and the scheduler share the cores with the tests
 RUN_SERVICES = AIIDA_PATH=$(SERVICES) ALPOT_CACHE_DIR=$(SERVICES)/cache OMP_NUM_THREADS=1 PATH="$(BIN):$$PATH" \

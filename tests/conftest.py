@@ -30,7 +30,7 @@ pytest_plugins = "aiida.tools.pytest_fixtures"
 
 
 def pytest_collection_modifyitems(items):
-    """Put campaigns and daemons first: they take longest, and two processes share the suite."""
+    """Put campaigns and daemons first: they take longest, and some processes share the suite."""
     items.sort(key=lambda item: (item.path.parent.name != "recipes", "daemon" not in item.keywords))
 
 

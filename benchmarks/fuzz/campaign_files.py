@@ -51,6 +51,7 @@ grades:
   method: projected
   per_cost: true
   cost_exponent: 3.0
+  rule: maxvol
 label:
   calculator: EMT
   settings: {}
