@@ -13,8 +13,7 @@ is equal. Prints lines, and JSON:
 
 from __future__ import annotations
 
-import argparse
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.selection.rules import RuleSettings, make_selector
 
-from .curves import load_seeds
 from .learning import FIGURES, Choose, interval, learn
 from .pools import crystal, deformed
-from .teachers import NAMES, Teacher, make_teacher
+from .seeds import run_seeds
+from .teachers import Teacher
 
 REPEATS = {"4 atoms": 1, "32 atoms": 2, "108 atoms": 3}
 POOL = {"4 atoms": 320, "32 atoms": 80, "108 atoms": 24}
@@ -119,7 +118,7 @@ def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def draw(results: list[dict[str, Any]], path: Path, title: str) -> None:
+def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
     """Draw force errors against atoms and against cubic cost."""
     import matplotlib as mpl
 
@@ -142,35 +141,29 @@ def draw(results: list[dict[str, Any]], path: Path, title: str) -> None:
         axes.set(xscale="log", yscale="log", xlabel=words)
     panels[0].set_ylabel("force RMSE on 108 atoms, meV/A")
     panels[1].legend()
-    figure.suptitle(f"{title}, {len(results)} seeds")
+    figure.suptitle(f"{teacher.element}, teacher {teacher.name}, {len(results)} seeds")
     figure.savefig(path, dpi=120)
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", choices=NAMES, default="emt")
-    parser.add_argument("--data", type=Path, help="folder of the published potentials")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
-    parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
-    teacher = make_teacher(given.teacher, data=given.data)
-    results = load_seeds(given.json)
-    known = {one["seed"] for one in results}
-    for seed in (seed for seed in range(given.seeds) if seed not in known):
-        results.append(run_seed(teacher, seed))
-        if given.json is not None:
-            content = {"teacher": teacher.name, "summary": summarize(results), "seeds": results}
-            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for name, found in summarize(results).items():
+def tell(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each size."""
+    for name, found in summary.items():
         told = "; ".join(
             f"{what} {one['mean']:.4g} ({one['low']:.4g}-{one['high']:.4g})"
             for what, one in found.items()
         )
-        print(f"{name:9} {told}")
-    if given.plot is not None:
-        draw(results, given.plot, f"{teacher.element}, teacher {teacher.name}")
+        yield f"{name:9} {told}"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    run_seeds(
+        __doc__,
+        run_seed=run_seed,
+        summarize=summarize,
+        tell=tell,
+        draw=draw,
+    )
 
 
 if __name__ == "__main__":

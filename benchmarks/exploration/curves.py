@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Curves of several seeds: kept in JSON, compared with a reference, drawn."""
+"""Curves of several seeds: compared with a reference, drawn."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +12,6 @@ from .learning import band, interval, labels_to_reach
 
 TESTS = ("gentle", "difficult")
 FIGURE = "forces_eV_per_A"
-
-
-def load_seeds(path: Path | None) -> list[dict[str, Any]]:
-    """Return the seeds that a file of results holds, none without a file."""
-    if path is None or not path.exists():
-        return []
-    seeds: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["seeds"]
-    return seeds
 
 
 def summarize(

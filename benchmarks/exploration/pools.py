@@ -8,8 +8,6 @@ surface. The difficult one holds what breaks potentials: cells strained by up to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from ase import Atoms, units
 from ase.build import bulk, fcc111, make_supercell
@@ -137,8 +135,3 @@ def difficult_set(teacher: Teacher, rng: np.random.Generator, *, count: int = 40
     hard = {"volume": (-0.12, 0.15), "shape": 0.2, "displacement": 0.2, "deletion": 0.06}
     melt = trajectory(crystal(teacher), teacher, 3000.0, count, rng)[count // 5 :: 4]
     return teacher.label([*deformations(teacher, count, rng, **hard), *melt])
-
-
-def shares_of(sets: Sequence[Configurations]) -> list[int]:
-    """Return how many configurations each set holds, for the records."""
-    return [len(one) for one in sets]

@@ -17,8 +17,8 @@ squares to all points or through the two that are D-optimal. Prints lines, and J
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,10 @@ from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import Observation, StopRules
 from aiida_alpot.selection import select
 
-from .curves import load_seeds
 from .learning import MIN_DISTANCE, MOST_ITERATIONS, WEIGHTS, interval
 from .pools import first_training, parents, trajectory
-from .teachers import NAMES, Teacher, make_teacher
+from .seeds import run_seeds
+from .teachers import Teacher
 
 TEMPERATURES = (300.0, 600.0, 900.0, 1200.0)  # K
 STARTS = ("bulk", "vacancy")
@@ -229,7 +229,7 @@ def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def draw(results: list[dict[str, Any]], path: Path, title: str) -> None:
+def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
     """Draw the largest error of each seed, both ways, with and without control."""
     import matplotlib as mpl
 
@@ -248,37 +248,30 @@ def draw(results: list[dict[str, Any]], path: Path, title: str) -> None:
     for place, (way, name, _) in enumerate(bars):
         axes.plot([place] * len(results), [one[way][name] for one in results], "o", alpha=0.7)
     axes.set_xticks(range(len(bars)), [label.replace(", ", ",\n") for *_, label in bars])
-    axes.set(yscale="log", title=title)
+    axes.set(yscale="log", title=f"{teacher.element}, teacher {teacher.name}")
     axes.set_ylabel("largest true force error in dynamics, eV/A")
     figure.savefig(path, dpi=120)
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", choices=NAMES, default="emt")
-    parser.add_argument("--data", type=Path, help="folder of the published potentials")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
-    parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
-    teacher = make_teacher(given.teacher, data=given.data)
-    results = load_seeds(given.json)
-    known = {one["seed"] for one in results}
-    for seed in (seed for seed in range(given.seeds) if seed not in known):
-        results.append(run_seed(teacher, seed))
-        if given.json is not None:
-            content = {"teacher": teacher.name, "summary": summarize(results), "seeds": results}
-            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    summary = summarize(results)
-    flat, ratio = summary["toy"], summary["passive_over_active"]
-    print(f"toy: {flat}")
-    print(
+def tell(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for the toy, and one for the dynamics."""
+    ratio = summary["passive_over_active"]
+    yield f"toy: {summary['toy']}"
+    yield (
         f"largest true force error, passive over active: {ratio['mean']:.2f} "
         f"({ratio['low']:.2f}-{ratio['high']:.2f}); {json.dumps(summary['active'])}"
     )
-    if given.plot is not None:
-        draw(results, given.plot, f"{teacher.element}, teacher {teacher.name}")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    run_seeds(
+        __doc__,
+        run_seed=run_seed,
+        summarize=summarize,
+        tell=tell,
+        draw=draw,
+    )
 
 
 if __name__ == "__main__":

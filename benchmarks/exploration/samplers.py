@@ -16,11 +16,9 @@ FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potent
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,10 +37,11 @@ from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import StopRules
 
-from .curves import draw, load_seeds, summarize
+from .curves import draw, summarize
 from .learning import learn
 from .pools import SMALLEST, deformed
-from .teachers import NAMES, Teacher, make_teacher
+from .seeds import run_seeds
+from .teachers import Teacher
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamics": ("molecular_dynamics", {"temperature_K": 1000.0, "steps": 400, "timestep_fs": 3.0}),
@@ -224,26 +223,15 @@ def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", choices=NAMES, default="emt")
-    parser.add_argument("--data", type=Path, help="folder of the published potentials")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
-    parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
-    teacher = make_teacher(given.teacher, data=given.data)
-    results = load_seeds(given.json)
-    known = {one["seed"] for one in results}
-    for seed in (seed for seed in range(given.seeds) if seed not in known):
-        results.append(run_seed(teacher, seed))
-        if given.json is not None:
-            summary = summarize(results, SCHEMES, reference="random")
-            content = {"teacher": teacher.name, "summary": summary, "seeds": results}
-            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for line in summarize(results, SCHEMES, reference="random")["lines"]:
-        print(line)
-    if given.plot is not None:
-        draw(results, SCHEMES, given.plot, title=f"samplers, teacher {teacher.name}")
+    run_seeds(
+        __doc__,
+        run_seed=run_seed,
+        summarize=partial(summarize, names=SCHEMES, reference="random"),
+        tell=lambda summary: summary["lines"],
+        draw=lambda results, path, teacher: draw(
+            results, SCHEMES, path, title=f"samplers, teacher {teacher.name}"
+        ),
+    )
 
 
 if __name__ == "__main__":

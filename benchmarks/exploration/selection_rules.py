@@ -14,10 +14,8 @@ over those of random selection. Prints a line for each rule, and JSON:
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,10 +28,11 @@ from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.selection.rules import RuleSettings, make_selector
 
-from .curves import draw, load_seeds, summarize
+from .curves import draw, summarize
 from .learning import MOST_ITERATIONS, WEIGHTS, learn
 from .pools import candidates, difficult_set, first_training, gentle_set
-from .teachers import NAMES, Teacher, make_teacher
+from .seeds import run_seeds
+from .teachers import Teacher
 
 RULES = (
     "random",
@@ -99,7 +98,7 @@ def choose_by(rule: str, pool: Configurations, seed: int) -> Any:
     return choose
 
 
-def run_seed(teacher: Teacher, seed: int, rules: tuple[str, ...]) -> dict[str, Any]:
+def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
     """Let every rule choose from one pool."""
     rng = np.random.default_rng(seed)
     training = first_training(teacher, rng)
@@ -107,7 +106,7 @@ def run_seed(teacher: Teacher, seed: int, rules: tuple[str, ...]) -> dict[str, A
     frozen = np.random.default_rng(10_000 + seed)
     tests = {"gentle": gentle_set(teacher, frozen), "difficult": difficult_set(teacher, frozen)}
     result: dict[str, Any] = {"seed": seed, "pool": len(pool), "curves": {}, "filled_up": {}}
-    for rule in rules:
+    for rule in RULES:
         begun = time.process_time()
         choose = choose_by(rule, pool, seed)
         curve = learn(teacher, training, tests, choose, labels=LABELS, seed=seed)
@@ -125,28 +124,15 @@ def run_seed(teacher: Teacher, seed: int, rules: tuple[str, ...]) -> dict[str, A
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", choices=NAMES, default="emt")
-    parser.add_argument("--data", type=Path, help="folder of the published potentials")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
-    parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
-    teacher = make_teacher(given.teacher, data=given.data)
-    results = load_seeds(given.json)
-    known = {one["seed"] for one in results}
-    for seed in range(given.seeds):
-        if seed not in known:
-            results.append(run_seed(teacher, seed, RULES))
-            summary = summarize(results, RULES, reference="random")
-            if given.json is not None:
-                content = {"teacher": teacher.name, "summary": summary, "seeds": results}
-                given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    summary = summarize(results, RULES, reference="random")
-    for line in summary["lines"]:
-        print(line)
-    if given.plot is not None:
-        draw(results, RULES, given.plot, title=f"{teacher.element}, teacher {teacher.name}")
+    run_seeds(
+        __doc__,
+        run_seed=run_seed,
+        summarize=partial(summarize, names=RULES, reference="random"),
+        tell=lambda summary: summary["lines"],
+        draw=lambda results, path, teacher: draw(
+            results, RULES, path, title=f"{teacher.element}, teacher {teacher.name}"
+        ),
+    )
 
 
 if __name__ == "__main__":
