@@ -35,7 +35,7 @@ from aiida_alpot.fitting.fit import fit_potential
 from aiida_alpot.fitting.start import start_potential
 from aiida_alpot.grading import build_active_set
 from aiida_alpot.mtp import MTP, MomentTensorPotential
-from aiida_alpot.sampling.batched_relaxation import (
+from aiida_alpot.sampling.batched.relaxation import (
     BatchedRelaxationSettings,
     RelaxedStructures,
     relax_together,

@@ -17,7 +17,7 @@ class RelaxCalculation(AlpotCalculation):
     """``alpot relax``: structures to their nearest minima, with predictions where they stopped.
 
     The section ``settings`` of the settings are those of
-    :class:`~aiida_alpot.sampling.batched_relaxation.BatchedRelaxationSettings`.
+    :class:`~aiida_alpot.sampling.batched.relaxation.BatchedRelaxationSettings`.
     """
 
     VERB: ClassVar[str] = "relax"

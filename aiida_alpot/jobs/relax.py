@@ -13,7 +13,7 @@ from aiida_alpot.grading.mlip_state import load_active_set
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.mtp.structure_streams import ConfigurationsWriter, stream_configurations
-from aiida_alpot.sampling.batched_relaxation import BatchedRelaxationSettings, relax_together
+from aiida_alpot.sampling.batched.relaxation import BatchedRelaxationSettings, relax_together
 from aiida_alpot.sampling.settings import make_settings
 
 RELAXED_FILE = "relaxed.npz"
@@ -32,7 +32,7 @@ class RelaxRequest(Request):
     active_set : str or null
         File of an active set of the potential, which grades the structures on the way.
     settings : dict
-        Of :class:`~aiida_alpot.sampling.batched_relaxation.BatchedRelaxationSettings`.
+        Of :class:`~aiida_alpot.sampling.batched.relaxation.BatchedRelaxationSettings`.
     threads : int
         The result does not depend on it.
     """

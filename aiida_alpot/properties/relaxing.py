@@ -10,8 +10,8 @@ from ase import Atoms
 
 from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.sampling.driver import run_sampler
-from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
 from aiida_alpot.sampling.stopping import Observation, StopRules
+from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 
 class PropertyError(AlpotError):

@@ -12,9 +12,12 @@ from ase import Atoms
 
 from aiida_alpot.properties.trajectory_errors import evaluate_frames, freeze
 from aiida_alpot.sampling.driver import ChainResult, run_sampler
-from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.stopping import Observation, StopRules
+from aiida_alpot.sampling.trajectories.molecular_dynamics import (
+    MolecularDynamics,
+    MolecularDynamicsSettings,
+)
 
 # The keys of settings and results carry their units.
 # ruff: noqa: N815

@@ -19,9 +19,12 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.metrics import errors
 from aiida_alpot.properties.relaxing import PropertyError
 from aiida_alpot.sampling.driver import run_sampler
-from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.stopping import Observation, StopRules, kinetic_temperature
+from aiida_alpot.sampling.trajectories.molecular_dynamics import (
+    MolecularDynamics,
+    MolecularDynamicsSettings,
+)
 
 # The keys of settings and results carry their units.
 # ruff: noqa: N815

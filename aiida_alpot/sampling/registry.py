@@ -8,25 +8,37 @@ from typing import Any
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Sampler
-from aiida_alpot.sampling.batched_sampler import BatchedRelaxationSampler, BatchedSamplerSettings
-from aiida_alpot.sampling.contour_exploration import ContourExploration, ContourExplorationSettings
-from aiida_alpot.sampling.decorations import Decorations, DecorationsSettings
-from aiida_alpot.sampling.derived_structures import DerivedStructures, DerivedStructuresSettings
-from aiida_alpot.sampling.evolution import Evolution, EvolutionSettings
-from aiida_alpot.sampling.harmonic import Harmonic, HarmonicSettings
-from aiida_alpot.sampling.lattice_monte_carlo import (
+from aiida_alpot.sampling.batched.sampler import BatchedRelaxationSampler, BatchedSamplerSettings
+from aiida_alpot.sampling.global_search.evolution import Evolution, EvolutionSettings
+from aiida_alpot.sampling.global_search.lattice_monte_carlo import (
     LatticeMonteCarlo,
     LatticeMonteCarloSettings,
 )
-from aiida_alpot.sampling.metadynamics import Metadynamics, MetadynamicsSettings
-from aiida_alpot.sampling.molecular_dynamics import MolecularDynamics, MolecularDynamicsSettings
-from aiida_alpot.sampling.path_search import PathSearch, PathSearchSettings
-from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
-from aiida_alpot.sampling.random_structures import RandomStructures, RandomStructuresSettings
-from aiida_alpot.sampling.rattled import Rattled, RattledSettings
-from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
-from aiida_alpot.sampling.saddle_search import SaddleSearch, SaddleSearchSettings
+from aiida_alpot.sampling.saddles.path_search import PathSearch, PathSearchSettings
+from aiida_alpot.sampling.saddles.saddle_search import SaddleSearch, SaddleSearchSettings
 from aiida_alpot.sampling.settings import make_settings
+from aiida_alpot.sampling.structures.decorations import Decorations, DecorationsSettings
+from aiida_alpot.sampling.structures.derived_structures import (
+    DerivedStructures,
+    DerivedStructuresSettings,
+)
+from aiida_alpot.sampling.structures.harmonic import Harmonic, HarmonicSettings
+from aiida_alpot.sampling.structures.random_crystals import RandomCrystals, RandomCrystalsSettings
+from aiida_alpot.sampling.structures.random_structures import (
+    RandomStructures,
+    RandomStructuresSettings,
+)
+from aiida_alpot.sampling.structures.rattled import Rattled, RattledSettings
+from aiida_alpot.sampling.trajectories.contour_exploration import (
+    ContourExploration,
+    ContourExplorationSettings,
+)
+from aiida_alpot.sampling.trajectories.metadynamics import Metadynamics, MetadynamicsSettings
+from aiida_alpot.sampling.trajectories.molecular_dynamics import (
+    MolecularDynamics,
+    MolecularDynamicsSettings,
+)
+from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 SAMPLERS: dict[str, tuple[type, type]] = {
     "molecular_dynamics": (MolecularDynamics, MolecularDynamicsSettings),

@@ -20,8 +20,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from aiida_alpot.sampling import make_sampler
-from aiida_alpot.sampling.pair_limits import make_limits
-from aiida_alpot.sampling.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.pair_limits import make_limits
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
 
 COPPER = -0.0070  # eV/atom of fcc in EMT
 ICOSAHEDRON = -44.326801 / 13

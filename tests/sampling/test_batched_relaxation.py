@@ -19,8 +19,8 @@ from aiida_alpot.fitting.fit import fit_potential
 from aiida_alpot.grading import ExtrapolationGrader, build_active_set
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.potential import initial_potential
-from aiida_alpot.sampling.batched_minimizer import BatchedMinimizer
-from aiida_alpot.sampling.batched_relaxation import BatchedRelaxationSettings, relax_together
+from aiida_alpot.sampling.batched.minimizer import BatchedMinimizer
+from aiida_alpot.sampling.batched.relaxation import BatchedRelaxationSettings, relax_together
 
 MIN_DISTANCE = 1.9
 

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 import pytest
 
-from aiida_alpot.sampling.cell_sizes import SPHERE_RATIOS, CellSizeCriterion, cell_size
+from aiida_alpot.sampling.structures.cell_sizes import SPHERE_RATIOS, CellSizeCriterion, cell_size
 
 # s, SOI over cell, unique radius, unique volume over SOI, relative volume
 TABLE = {

@@ -10,8 +10,8 @@ from ase.optimize import BFGS
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.contour_exploration import ContourExploration
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
+from aiida_alpot.sampling.trajectories.contour_exploration import ContourExploration
 from aiida_alpot.testing.samplers import SamplerContract
 
 

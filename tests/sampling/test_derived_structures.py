@@ -13,8 +13,8 @@ from ase.neighborlist import neighbor_list
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.cuts import cut_cluster, cut_slab
-from aiida_alpot.sampling.derived_structures import OPERATIONS
+from aiida_alpot.sampling.structures.cuts import cut_cluster, cut_slab
+from aiida_alpot.sampling.structures.derived_structures import OPERATIONS
 from aiida_alpot.testing.samplers import SamplerContract
 
 NEAREST = 3.61 / np.sqrt(2)

@@ -12,8 +12,8 @@ from ase.optimize import BFGS
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.force_constants import THZ, force_constants, normal_modes
-from aiida_alpot.sampling.harmonic import HBAR
+from aiida_alpot.sampling.structures.force_constants import THZ, force_constants, normal_modes
+from aiida_alpot.sampling.structures.harmonic import HBAR
 from aiida_alpot.testing.samplers import SamplerContract
 
 

@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.collective_variables import parse_variable
-from aiida_alpot.sampling.hills import Hills, WithHills
+from aiida_alpot.sampling.trajectories.collective_variables import parse_variable
+from aiida_alpot.sampling.trajectories.hills import Hills, WithHills
 from aiida_alpot.testing.calculators import assert_gradients
 from aiida_alpot.testing.chain_molecule import ChainForces, make_chain, torsions
 from aiida_alpot.testing.samplers import SamplerContract

@@ -10,8 +10,8 @@ from ase.calculators.emt import EMT
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.molecular_dynamics import draw_velocities
 from aiida_alpot.sampling.stopping import kinetic_temperature
+from aiida_alpot.sampling.trajectories.molecular_dynamics import draw_velocities
 
 
 class Springs(Calculator):

@@ -5,10 +5,15 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_alpot.sampling.crossover import cross_clusters, cross_crystals
-from aiida_alpot.sampling.mutations import displace_all, exchange, mutate, strain_cell
-from aiida_alpot.sampling.pair_limits import make_limits
-from aiida_alpot.sampling.population import draw_parents, fitnesses, make_member, survivors
+from aiida_alpot.sampling.global_search.crossover import cross_clusters, cross_crystals
+from aiida_alpot.sampling.global_search.mutations import displace_all, exchange, mutate, strain_cell
+from aiida_alpot.sampling.global_search.population import (
+    draw_parents,
+    fitnesses,
+    make_member,
+    survivors,
+)
+from aiida_alpot.sampling.structures.pair_limits import make_limits
 
 LIMITS = make_limits(0.6, None)
 ALL = 2.0  # a similarity that nothing exceeds

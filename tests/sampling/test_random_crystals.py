@@ -12,8 +12,8 @@ from ase.neighborlist import neighbor_list
 
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.random_cells import random_shape
-from aiida_alpot.sampling.space_groups import space_group
+from aiida_alpot.sampling.structures.random_cells import random_shape
+from aiida_alpot.sampling.structures.space_groups import space_group
 from aiida_alpot.testing.samplers import SamplerContract
 
 # one of each crystal system and centring, screws and glides among them

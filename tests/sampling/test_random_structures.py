@@ -13,9 +13,9 @@ from ase.neighborlist import neighbor_list
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.cell_sizes import SPHERE_RATIOS, cell_size
-from aiida_alpot.sampling.contents import GRAMS_PER_CM3
-from aiida_alpot.sampling.random_cells import random_shape, smallest_width
+from aiida_alpot.sampling.structures.cell_sizes import SPHERE_RATIOS, cell_size
+from aiida_alpot.sampling.structures.contents import GRAMS_PER_CM3
+from aiida_alpot.sampling.structures.random_cells import random_shape, smallest_width
 from aiida_alpot.testing.samplers import SamplerContract
 
 

@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_alpot.sampling.rdf_fingerprint import pair_fingerprint, similarity
+from aiida_alpot.sampling.global_search.rdf_fingerprint import pair_fingerprint, similarity
 
 
 def silver_copper(cell):

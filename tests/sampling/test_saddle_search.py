@@ -10,8 +10,8 @@ from ase.mep import DimerControl
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
-from aiida_alpot.sampling.dimer import Dimer, DimerSettings
 from aiida_alpot.sampling.own_results import with_own_results
+from aiida_alpot.sampling.saddles.dimer import Dimer, DimerSettings
 from aiida_alpot.testing.samplers import SamplerContract
 
 

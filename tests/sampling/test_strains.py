@@ -6,7 +6,7 @@ import pytest
 from ase.build import bulk
 from scipy.linalg import logm, polar
 
-from aiida_alpot.sampling.strains import (
+from aiida_alpot.sampling.structures.strains import (
     random_deviator,
     strain_shape,
     strain_volume,

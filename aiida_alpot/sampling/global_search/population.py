@@ -14,7 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from aiida_alpot.sampling.rdf_fingerprint import PairFingerprint, pair_fingerprint, similarity
+from aiida_alpot.sampling.global_search.rdf_fingerprint import (
+    PairFingerprint,
+    pair_fingerprint,
+    similarity,
+)
 
 Array = np.ndarray
 

@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import surface
 
-from aiida_alpot.sampling.random_cells import smallest_width
+from aiida_alpot.sampling.structures.random_cells import smallest_width
 
 Miller = tuple[int, int, int]
 

@@ -10,9 +10,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-from aiida_alpot.sampling.pair_limits import PairLimits
-from aiida_alpot.sampling.pushing_apart import push_apart
-from aiida_alpot.sampling.strains import deform
+from aiida_alpot.sampling.structures.pair_limits import PairLimits
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.strains import deform
 
 STRAIN = 0.15
 DISPLACEMENT = 0.15

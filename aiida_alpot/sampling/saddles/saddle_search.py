@@ -2,7 +2,7 @@
 """Searches for saddle points from one start: displace it, and let a dimer climb.
 
 Saddle points are what barriers depend on and what dynamics meets too rarely to teach. For those
-between two known minima see :mod:`~aiida_alpot.sampling.path_search`.
+between two known minima see :mod:`~aiida_alpot.sampling.saddles.path_search`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ase.optimize import BFGS
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.dimer import Dimer, DimerSettings
 from aiida_alpot.sampling.own_results import with_own_results
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
+from aiida_alpot.sampling.saddles.dimer import Dimer, DimerSettings
 from aiida_alpot.sampling.settings import require, setting
 
 # The keys of a campaign file carry their units.

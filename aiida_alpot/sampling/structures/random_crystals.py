@@ -17,19 +17,19 @@ from ase import Atoms
 from ase.geometry import minkowski_reduce
 
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.contents import (
+from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.structures.contents import (
     ContentSettings,
     draw_numbers,
     draw_volume_per_atom,
     require_multiples,
     require_volumes,
 )
-from aiida_alpot.sampling.generation import Made, frames_of_made
-from aiida_alpot.sampling.pair_limits import PairLimits, Placement
-from aiida_alpot.sampling.pushing_apart import push_apart
-from aiida_alpot.sampling.random_cells import random_shape
-from aiida_alpot.sampling.settings import require, setting
-from aiida_alpot.sampling.space_groups import N_GROUPS, SpaceGroup, space_group
+from aiida_alpot.sampling.structures.generation import Made, frames_of_made
+from aiida_alpot.sampling.structures.pair_limits import PairLimits, Placement
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.random_cells import random_shape
+from aiida_alpot.sampling.structures.space_groups import N_GROUPS, SpaceGroup, space_group
 
 Array = np.ndarray
 _GROUPS_TRIED = 50

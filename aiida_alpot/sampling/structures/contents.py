@@ -16,8 +16,8 @@ from ase.data import atomic_masses, atomic_numbers, covalent_radii
 from ase.formula import Formula
 
 from aiida_alpot.errors import GeometryError, SettingError
-from aiida_alpot.sampling.pair_limits import PairLimits, make_limits
 from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.structures.pair_limits import PairLimits, make_limits
 
 Array = np.ndarray
 # The keys of a campaign file carry their units.

@@ -2,8 +2,8 @@
 """Relax thousands of structures together, each with its own convergence and end.
 
 All structures that still move are evaluated in one call and take their steps side by side, so that
-no time is spent on a structure but that of the engine; :mod:`.batched_run` takes the steps,
-:mod:`.batched_minimizer` chooses them.
+no time is spent on a structure but that of the engine; :mod:`.run` takes the steps,
+:mod:`.minimizer` chooses them.
 
 A structure stops when it has converged, when its steps are used up, when its extrapolation grade
 reaches ``gamma_break``, when atoms come nearer than the potential knows, or when its cell collapses
@@ -20,8 +20,8 @@ import numpy as np
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.mtp.potential import MomentTensorPotential
-from aiida_alpot.sampling.batched_results import BatchedRelaxationSettings, RelaxedStructures
-from aiida_alpot.sampling.batched_run import BatchedRelaxation
+from aiida_alpot.sampling.batched.results import BatchedRelaxationSettings, RelaxedStructures
+from aiida_alpot.sampling.batched.run import BatchedRelaxation
 
 if TYPE_CHECKING:
     from aiida_alpot.grading import ActiveSet

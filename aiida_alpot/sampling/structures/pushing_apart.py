@@ -13,7 +13,7 @@ from ase import Atoms
 from scipy.optimize import minimize
 
 from aiida_alpot.neighbors import neighbor_list
-from aiida_alpot.sampling.pair_limits import PairLimits
+from aiida_alpot.sampling.structures.pair_limits import PairLimits
 
 Array = np.ndarray
 _MARGIN = 1.002  # pushed slightly farther than needed, so that a small rest of overlap is none

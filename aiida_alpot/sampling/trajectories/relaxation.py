@@ -14,8 +14,8 @@ from ase.optimize import BFGS, FIRE, LBFGS
 
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
-from aiida_alpot.sampling.molecular_dynamics import prepare_start, require_volume
 from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start, require_volume
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -17,11 +17,11 @@ import numpy as np
 from ase import Atoms
 
 from aiida_alpot.errors import GeometryError
-from aiida_alpot.sampling.band import Band, BandSettings, displacement_between
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.dimer import LEAST_CURVATURE, Dimer, DimerSettings
 from aiida_alpot.sampling.own_results import with_own_results
-from aiida_alpot.sampling.saddle_search import StepCounter, relax
+from aiida_alpot.sampling.saddles.band import Band, BandSettings, displacement_between
+from aiida_alpot.sampling.saddles.dimer import LEAST_CURVATURE, Dimer, DimerSettings
+from aiida_alpot.sampling.saddles.saddle_search import StepCounter, relax
 from aiida_alpot.sampling.settings import require, setting
 
 # The keys of a campaign file carry their units.

@@ -12,8 +12,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from aiida_alpot.sampling.pair_limits import PairLimits, Placement
-from aiida_alpot.sampling.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.pair_limits import PairLimits, Placement
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
 
 _PLACES = 200
 

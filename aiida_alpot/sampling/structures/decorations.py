@@ -17,8 +17,8 @@ from ase.data import atomic_numbers
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.generation import frames_of_made
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.structures.generation import frames_of_made
 
 _MISSING = (
     "Decorations need icet and spglib; install them with: pip install 'aiida-alpot[samplers]'."

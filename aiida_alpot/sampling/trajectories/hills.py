@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from aiida_alpot.sampling.collective_variables import CollectiveVariable
+from aiida_alpot.sampling.trajectories.collective_variables import CollectiveVariable
 
 Array = np.ndarray
 

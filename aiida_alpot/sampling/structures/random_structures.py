@@ -3,7 +3,7 @@
 
 They show the potential what no dynamics reaches: odd densities, shapes, coordinations. The size
 of the cell can follow from the range of the interaction
-(:mod:`aiida_alpot.sampling.cell_sizes`).
+(:mod:`aiida_alpot.sampling.structures.cell_sizes`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ase import Atoms
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.cell_sizes import CellSizeCriterion, cell_size
-from aiida_alpot.sampling.contents import (
+from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.structures.cell_sizes import CellSizeCriterion, cell_size
+from aiida_alpot.sampling.structures.contents import (
     ContentSettings,
     draw_numbers,
     draw_volume_per_atom,
@@ -26,11 +27,10 @@ from aiida_alpot.sampling.contents import (
     require_volumes,
     unit_of,
 )
-from aiida_alpot.sampling.generation import Made, frames_of_made
-from aiida_alpot.sampling.pair_limits import PairLimits, Placement
-from aiida_alpot.sampling.pushing_apart import push_apart
-from aiida_alpot.sampling.random_cells import CellShape, random_shape, smallest_width
-from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.structures.generation import Made, frames_of_made
+from aiida_alpot.sampling.structures.pair_limits import PairLimits, Placement
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.random_cells import CellShape, random_shape, smallest_width
 
 Array = np.ndarray
 

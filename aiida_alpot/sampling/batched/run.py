@@ -17,8 +17,8 @@ from ase import units
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.neighbors import NeighborSearch
-from aiida_alpot.sampling.batched_minimizer import BatchedMinimizer
-from aiida_alpot.sampling.batched_results import (
+from aiida_alpot.sampling.batched.minimizer import BatchedMinimizer
+from aiida_alpot.sampling.batched.results import (
     COLLAPSED,
     CONVERGED,
     EXTRAPOLATING,
@@ -27,7 +27,7 @@ from aiida_alpot.sampling.batched_results import (
     BatchedRelaxationSettings,
     RelaxedStructures,
 )
-from aiida_alpot.sampling.batched_state import BatchGrades, BatchState, CloseWatch
+from aiida_alpot.sampling.batched.state import BatchGrades, BatchState, CloseWatch
 
 if TYPE_CHECKING:
     from aiida_alpot.grading import ActiveSet

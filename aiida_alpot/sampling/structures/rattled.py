@@ -14,10 +14,10 @@ import numpy as np
 from ase import Atoms
 
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.defects import displace
-from aiida_alpot.sampling.generation import Made, frames_of_made
-from aiida_alpot.sampling.pair_limits import make_limits
 from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.structures.defects import displace
+from aiida_alpot.sampling.structures.generation import Made, frames_of_made
+from aiida_alpot.sampling.structures.pair_limits import make_limits
 
 
 @dataclass(frozen=True)

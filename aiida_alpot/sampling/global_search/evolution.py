@@ -22,17 +22,25 @@ from ase.geometry import minkowski_reduce
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.crossover import cross_clusters, cross_crystals
-from aiida_alpot.sampling.mutations import mutate
-from aiida_alpot.sampling.pair_limits import Placement, make_limits
-from aiida_alpot.sampling.population import Member, draw_parents, make_member, survivors
-from aiida_alpot.sampling.pushing_apart import push_apart
-from aiida_alpot.sampling.random_cells import smallest_width
-from aiida_alpot.sampling.random_crystals import RandomCrystals, RandomCrystalsSettings
-from aiida_alpot.sampling.random_structures import RandomStructures, RandomStructuresSettings
-from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
+from aiida_alpot.sampling.global_search.crossover import cross_clusters, cross_crystals
+from aiida_alpot.sampling.global_search.mutations import mutate
+from aiida_alpot.sampling.global_search.population import (
+    Member,
+    draw_parents,
+    make_member,
+    survivors,
+)
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.stopping import Stop
+from aiida_alpot.sampling.structures.pair_limits import Placement, make_limits
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.random_cells import smallest_width
+from aiida_alpot.sampling.structures.random_crystals import RandomCrystals, RandomCrystalsSettings
+from aiida_alpot.sampling.structures.random_structures import (
+    RandomStructures,
+    RandomStructuresSettings,
+)
+from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

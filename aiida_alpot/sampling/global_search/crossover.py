@@ -11,8 +11,8 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
-from aiida_alpot.sampling.pair_limits import PairLimits
-from aiida_alpot.sampling.pushing_apart import push_apart
+from aiida_alpot.sampling.structures.pair_limits import PairLimits
+from aiida_alpot.sampling.structures.pushing_apart import push_apart
 
 Array = np.ndarray
 

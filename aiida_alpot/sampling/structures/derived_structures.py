@@ -18,12 +18,18 @@ from ase.data import atomic_numbers
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.cuts import cut_cluster, cut_slab
-from aiida_alpot.sampling.defects import delete, displace, put_between, substitute, take_out
-from aiida_alpot.sampling.generation import Made, frames_of_made
-from aiida_alpot.sampling.pair_limits import make_limits
 from aiida_alpot.sampling.settings import require, setting
-from aiida_alpot.sampling.strains import strain_shape, strain_volume
+from aiida_alpot.sampling.structures.cuts import cut_cluster, cut_slab
+from aiida_alpot.sampling.structures.defects import (
+    delete,
+    displace,
+    put_between,
+    substitute,
+    take_out,
+)
+from aiida_alpot.sampling.structures.generation import Made, frames_of_made
+from aiida_alpot.sampling.structures.pair_limits import make_limits
+from aiida_alpot.sampling.structures.strains import strain_shape, strain_volume
 
 OPERATIONS: dict[str, float] = {
     "substitution": 1.0,

@@ -2,8 +2,8 @@
 """Metadynamics: molecular dynamics that fills the places where it has been with hills.
 
 Hills are laid in the space of a few collective variables, so that the dynamics leaves a basin along
-them sooner or later, whatever the barrier. Well-tempered; see :mod:`~aiida_alpot.sampling.hills`.
-The variables of :mod:`~aiida_alpot.sampling.collective_variables` need nothing but numpy; any other
+them sooner or later, whatever the barrier. Well-tempered; see :mod:`.hills`.
+The variables of :mod:`.collective_variables` need nothing but numpy; any other
 bias can be written for PLUMED, where it is installed.
 """
 
@@ -21,11 +21,14 @@ from ase.md.langevin import Langevin
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.collective_variables import CollectiveVariable, parse_variable
-from aiida_alpot.sampling.hills import Hills, WithHills
-from aiida_alpot.sampling.molecular_dynamics import draw_velocities, prepare_start
-from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.trajectories.collective_variables import (
+    CollectiveVariable,
+    parse_variable,
+)
+from aiida_alpot.sampling.trajectories.hills import Hills, WithHills
+from aiida_alpot.sampling.trajectories.molecular_dynamics import draw_velocities, prepare_start
+from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -20,9 +20,9 @@ from ase import Atoms, units
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.molecular_dynamics import prepare_start
-from aiida_alpot.sampling.relaxation import Relaxation, RelaxationSettings
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -17,15 +17,15 @@ from ase import Atoms
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.batched_results import (
+from aiida_alpot.sampling.batched.results import (
     CONVERGED,
     TOO_CLOSE,
     UNCONVERGED,
     BatchedRelaxationSettings,
 )
-from aiida_alpot.sampling.molecular_dynamics import require_volume
 from aiida_alpot.sampling.own_results import OwnResults
 from aiida_alpot.sampling.settings import setting
+from aiida_alpot.sampling.trajectories.molecular_dynamics import require_volume
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -103,7 +103,7 @@ class BatchedRelaxationSampler:
         SettingError
             If the calculator is no moment tensor potential with an active set or without grades.
         """
-        from aiida_alpot.sampling.batched_relaxation import parts_of
+        from aiida_alpot.sampling.batched.relaxation import parts_of
 
         require_potential(calculator)
         self._left = set()
@@ -116,7 +116,7 @@ class BatchedRelaxationSampler:
     def _relax(
         self, first: int, starts: Sequence[Atoms], part: Configurations, calculator: Any
     ) -> Iterator[Frame]:
-        from aiida_alpot.sampling.batched_run import BatchedRelaxation
+        from aiida_alpot.sampling.batched.run import BatchedRelaxation
 
         run = BatchedRelaxation(
             calculator.potential,

@@ -22,10 +22,10 @@ from aiida_alpot.bias.direction import tilt
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
-from aiida_alpot.sampling.molecular_dynamics import prepare_start
-from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -26,8 +26,8 @@ from ase.md.verlet import VelocityVerlet
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
-from aiida_alpot.sampling.motion import motion_state, restore_motion
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Structures that are made: random, derived from others, displaced as phonons displace them."""

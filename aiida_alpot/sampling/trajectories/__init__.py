@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""One geometry that moves: dynamics, metadynamics, energy contours, relaxation."""
