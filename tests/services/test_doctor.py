@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from . import postgres, rabbitmq, ssh
-from .aiida_setup import SCRIPTS
+from .aiida_setup import SCRIPTS, reconnect
 from .everything import start_services
 
 NOBODY = 65534
@@ -34,6 +34,7 @@ def home(by_init, services):
     """The AIIDA_PATH; what a test stops runs again after it."""
     yield by_init
     start_services(services)
+    reconnect()  # the test's own connection to PostgreSQL, where one was open
 
 
 def findings(told):
