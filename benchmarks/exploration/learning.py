@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.stats import t as student
 
 from aiida_alpot.configurations import Configurations, concatenate
@@ -78,21 +79,33 @@ def test_errors(
     return found
 
 
-def labels_to_reach(curve: Sequence[Mapping[str, Any]], test: str, figure: str, target: float):
-    """Return with how many labels an error fell to a target for good, infinity if never.
+def falling(curve: Sequence[Mapping[str, Any]], test: str, figure: str) -> np.ndarray:
+    """Return an error after each fit as the falling curve nearest to it, by its logarithm.
+
+    Fits to noisy labels make errors rise now and then; nobody would call that forgetting.
+    """
+    logs = np.log([one[test][figure] for one in curve])
+    return np.exp(isotonic_regression(logs, increasing=False).x)
+
+
+def labels_to_reach(
+    curve: Sequence[Mapping[str, Any]], test: str, figure: str, target: float
+) -> float:
+    """Return with how many labels the falling curve of an error reaches a target, or infinity.
 
     Between two fits the error is taken to follow a power of the number of labels.
     """
-    values = np.array([one[test][figure] for one in curve])
+    values = falling(curve, test, figure)
     labels = np.array([one["labels"] for one in curve], dtype=float)
-    above = np.flatnonzero(values > target)
-    if not len(above):
-        return float(labels[0])
-    last = int(above[-1])
-    if last + 1 == len(values):
+    reached = np.flatnonzero(values <= target * (1 + 1e-9))
+    if not len(reached):
         return float("inf")
-    share = np.log(values[last] / target) / np.log(values[last] / values[last + 1])
-    return float(np.exp(np.log(labels[last]) * (1 - share) + np.log(labels[last + 1]) * share))
+    first = int(reached[0])
+    if first == 0 or values[first - 1] <= values[first]:
+        return float(labels[first])
+    share = np.log(values[first - 1] / target) / np.log(values[first - 1] / values[first])
+    below, above = np.log(labels[first - 1]), np.log(labels[first])
+    return float(np.exp(below * (1 - share) + above * share))
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
@@ -110,14 +123,13 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def band(curves: Sequence[Sequence[Mapping[str, Any]]], test: str, figure: str) -> dict[str, Any]:
-    """Return labels, geometric mean and 95 % interval of an error where all seeds have a fit."""
+def mean_curve(
+    curves: Sequence[Sequence[Mapping[str, Any]]], test: str, figure: str
+) -> tuple[list[int], list[float]]:
+    """Return labels and the geometric mean of an error, where all seeds have a fit."""
     common = sorted(set.intersection(*({one["labels"] for one in curve} for curve in curves)))
-    rows = []
+    means = []
     for number in common:
         values = [one[test][figure] for curve in curves for one in curve if one["labels"] == number]
-        rows.append(interval(values))
-    return {
-        "labels": common,
-        **{key: [row[key] for row in rows] for key in ("mean", "low", "high")},
-    }
+        means.append(float(np.exp(np.mean(np.log(values)))))
+    return common, means

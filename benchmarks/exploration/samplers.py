@@ -229,7 +229,7 @@ def main() -> None:
         summarize=partial(summarize, names=SCHEMES, reference="random"),
         tell=lambda summary: summary["lines"],
         draw=lambda results, path, teacher: draw(
-            results, SCHEMES, path, title=f"samplers, teacher {teacher.name}"
+            results, SCHEMES, path, reference="random", title=f"samplers, teacher {teacher.name}"
         ),
     )
 

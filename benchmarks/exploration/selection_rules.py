@@ -127,10 +127,14 @@ def main() -> None:
     run_seeds(
         __doc__,
         run_seed=run_seed,
-        summarize=partial(summarize, names=RULES, reference="random"),
+        summarize=partial(summarize, names=RULES, reference="random", other="maxvol_configuration"),
         tell=lambda summary: summary["lines"],
         draw=lambda results, path, teacher: draw(
-            results, RULES, path, title=f"{teacher.element}, teacher {teacher.name}"
+            results,
+            RULES,
+            path,
+            reference="random",
+            title=f"{teacher.element}, teacher {teacher.name}",
         ),
     )
 
