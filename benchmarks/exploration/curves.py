@@ -96,11 +96,13 @@ def draw(
                 axes.plot(
                     [one["low"], one["high"]], [place + shift] * 2, color=colours[name], alpha=0.6
                 )
+                is_bound = key.startswith("labels") and summary[name][test]["never_reached"]
                 axes.plot(
                     one["mean"],
                     place + shift,
                     marker,
                     color=colours[name],
+                    markerfacecolor="white" if is_bound else colours[name],
                     label=test if place == 0 else None,
                 )
         axes.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
@@ -109,7 +111,9 @@ def draw(
         axes.invert_yaxis()
     panels[2].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     panels[3].legend(fontsize=8)
-    figure.suptitle(f"{title}, {len(results)} seeds, 95 % intervals")
+    figure.suptitle(
+        f"{title}, {len(results)} seeds, 95 % intervals; open: a lower bound, some never got there"
+    )
     figure.savefig(path, dpi=100)
 
 
