@@ -178,6 +178,13 @@ def jobs_of(node: Any, verb: str) -> list[Any]:
     return sorted(found, key=lambda child: child.pk)
 
 
+def is_stored(node: Any) -> bool:
+    """Return whether a campaign was not forgotten yet."""
+    from aiida.orm import QueryBuilder, WorkChainNode
+
+    return bool(QueryBuilder().append(WorkChainNode, filters={"id": node.pk}).count())
+
+
 def forget(node: Any) -> None:
     """Delete a campaign with all that came of it, so that no other finds its labels."""
     from aiida.tools import delete_nodes

@@ -20,7 +20,7 @@ import pytest
 
 from . import aiida_setup
 from . import daemon as daemons
-from .campaigns import Interference, end_of, forget, seconds_since, start_campaign
+from .campaigns import Interference, end_of, forget, is_stored, seconds_since, start_campaign
 from .everything import service_environment, start_services, stop_services
 from .figures import record_figures
 from .postgres import create_database
@@ -172,26 +172,37 @@ def undisturbed(daemon, interference, tmp_path_factory):
 
 
 @pytest.fixture
-def disturbed(undisturbed, interference, mended, tmp_path):
+def started(undisturbed, interference, mended):
+    """Start the small campaign; all that is left of each is gone after the test."""
+    nodes = []
+
+    def start(folder, code="alpot_interfered@slurm", **settings):
+        nodes.append(start_campaign(folder, code, **settings))
+        return nodes[-1]
+
+    yield start
+    interference.clear()
+    left = [node for node in nodes if is_stored(node)]
+    if any(not node.is_terminated for node in left):
+        daemons.kill_daemon()  # what it was at is deleted; ``mended`` starts it again
+    for node in left:
+        forget(node)
+
+
+@pytest.fixture
+def disturbed(started, undisturbed, tmp_path):
     """Run the small campaign while the body of ``with`` breaks things; compare how it ends."""
-    started = []
 
     @contextmanager
-    def run(fault, *, code="alpot_interfered@slurm", **settings):
+    def run(fault, **settings):
         begun = time.monotonic()
-        node = start_campaign(tmp_path / "campaign", code, **settings)
-        started.append(node)
+        node = started(tmp_path / "campaign", **settings)
         yield node
         assert end_of(node) == undisturbed
         seconds = seconds_since(begun)
         record_figures(f"fault: {fault}", {"seconds": seconds}, f"{seconds} s, same potential")
 
-    yield run
-    interference.clear()
-    if any(not node.is_terminated for node in started):
-        daemons.kill_daemon()  # what it was at is deleted; ``mended`` starts it again
-    for node in started:
-        forget(node)
+    return run
 
 
 @pytest.fixture(scope="session")
