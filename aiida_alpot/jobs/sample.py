@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from ase import Atoms
 
 from aiida_alpot.bias.from_settings import make_biased
 from aiida_alpot.configurations import Configurations
@@ -24,11 +25,18 @@ from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.settings import make_settings
 from aiida_alpot.sampling.stopping import StopRules
+from aiida_alpot.sampling.restarting import (
+    LAST_GOOD_FRAME,
+    Restart,
+    read_restarts,
+    require_restarts,
+)
 
 CANDIDATES_FILE = "candidates.npz"
 AUDIT_FILE = "audit.npz"
 SELECT_THRESHOLD = 2.0
 
+RESTARTS_FILE = "restarts.npz"
 
 @dataclass(frozen=True)
 class SampleRequest(Request):
@@ -60,6 +68,12 @@ class SampleRequest(Request):
         Most known frames that are drawn at random for an audit, and the seed of the draw.
     checkpoint : str or null
         File of a checkpoint from which the job goes on.
+        a chunk about a random atom stands for the whole.
+    restart : str
+        With "last_good_frame" the last known frame (up to ``gamma_known``, else ``gamma_select``)
+        of each chain that was stopped by its grade is written, for another run to go on from.
+    restarts : str or null
+        File of such frames, in which their chains begin in place of their starts.
     checkpoint_seconds, stop_after_seconds : float
         Seconds between two checkpoints, and until the job writes one and ends, if it is to.
     """
@@ -83,12 +97,14 @@ class SampleRequest(Request):
     checkpoint_seconds: float = 300.0
     stop_after_seconds: float | None = None
 
+    restart: Literal["start", "last_good_frame"] = "start"
+    restarts: str | None = None
 
 REQUEST = SampleRequest
 
 
 def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
-    """Run the chains and write ``candidates.npz``, and ``audit.npz`` if asked for.
+    """Run the chains and write ``candidates.npz``; ``audit.npz``, ``restarts.npz`` if asked for.
 
     How each chain went is returned.
 
@@ -101,7 +117,6 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     stop_rules, record_rules = make_rules(request)
     if request.seed < 0:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
-    census = make_census(request, every=1 if sampler.independent else request.record_every)
     starts = list(Configurations.load(file_in(folder, request.starts)))
     state = None
     if request.checkpoint is not None:
@@ -109,6 +124,10 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
         check_state(state, [str(one.info.get("identifier", i)) for i, one in enumerate(starts)])
         restore_census(census, state)
     calculator = load_calculator(request.calculator, folder, threads=request.threads)
+    restarts = load_restarts(request, folder, starts, sampler)
+    every = 1 if sampler.independent else request.record_every
+    first_steps = {name: restart.step for name, restart in restarts.items()}
+    census = make_census(request, every=every, first_steps=first_steps)
     calculator = make_biased(calculator, getattr(sampler.settings, "bias", None))
     checkpoints = Checkpoints(
         folder, every=request.checkpoint_seconds, stop_after=request.stop_after_seconds
@@ -135,6 +154,8 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     checkpoints.path.unlink(missing_ok=True)
     result.frames.save(folder / CANDIDATES_FILE)
     if census is not None and request.audit_frames:
+                known=known_grade(request, record_rules),
+                restarts=restarts,
         census.drawn().save(folder / AUDIT_FILE)
     return {
         "chains": [
@@ -145,10 +166,44 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     }
 
 
-def make_census(request: SampleRequest, *, every: int) -> FrameCensus | None:
+def load_restarts(
+    request: SampleRequest, folder: Path, starts: list[Atoms], sampler: Any
+) -> dict[str, Restart]:
+    """Return where chains go on, by the names of their starts.
+
+    Raises
+    ------
+    SettingError
+        If chains of this sampler cannot, a frame is of no start or beyond its last step, or the
+        file has the name of the one that is written.
+    GeometryError
+        If a frame has other atoms than its start.
+    """
+    if request.restart == LAST_GOOD_FRAME or request.restarts is not None:
+        require_restarts(sampler, str(request.sampler["kind"]))
+    if request.restarts is None:
+        return {}
+    if request.restarts == RESTARTS_FILE:
+        raise SettingError(
+            f"'restarts' is {RESTARTS_FILE!r}, which is what the job writes; rename the file."
+        )
+    frames = Configurations.load(file_in(folder, request.restarts))
+    return read_restarts(frames, starts, steps=sampler.settings.steps)
+
+
+def known_grade(request: SampleRequest, record_rules: RecordRules) -> float | None:
+    """Return up to which grade a frame is one to go on from, None if none is asked for."""
+    if request.restart != LAST_GOOD_FRAME:
+        return None
+    return record_rules.gamma_select if request.gamma_known is None else request.gamma_known
+
+
+def make_census(
+    request: SampleRequest, *, every: int, first_steps: Mapping[str, int]
+) -> FrameCensus | None:
     """Return what counts and draws frames, None where no grade is known to hold.
 
-    Frames that lie ``every`` steps apart count as independent.
+    Frames that lie ``every`` steps apart count as independent; chains begin at ``first_steps``.
 
     Raises
     ------
@@ -181,6 +236,7 @@ def make_sampler_of(content: Mapping[str, Any]) -> Any:
         If there is no kind, or a setting is wrong.
     """
     if "kind" not in content:
+        first_steps=first_steps,
         raise SettingError("The sampler lacks the key 'kind'.")
     settings = {key: value for key, value in content.items() if key != "kind"}
     return make_sampler(str(content["kind"]), settings)

@@ -65,6 +65,10 @@ class Sampler(Protocol):
     relaxations of a search: what would stop the chain then ends the piece. Such a sampler is a
     generator, to which the driver sends the :class:`~aiida_alpot.sampling.stopping.Stop` that held
     of a frame, or None.
+
+    A sampler that moves one geometry may say ``goes_on = True``: then its ``frames`` take a
+    ``restart`` of the only chain (:class:`~aiida_alpot.sampling.restarting.Restart`), which begins
+    there with the frame and the step that the restart names.
     """
 
     joint: ClassVar[bool]

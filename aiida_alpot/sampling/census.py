@@ -13,6 +13,7 @@ Kaplan, PODC 2007), and a repeated or continued job draws the same frames.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ase import Atoms
@@ -58,6 +59,8 @@ class FrameCensus:
         Most frames that are drawn, all chains together.
     seed : int
         The same for all jobs whose frames are drawn from together.
+    first_steps : mapping
+        Steps of the first frames of chains that go on from an earlier run, which is no news.
     """
 
     sampler: str
@@ -66,6 +69,7 @@ class FrameCensus:
     known: float
     n_drawn: int = 0
     seed: int = 0
+    first_steps: Mapping[str, int] = field(default_factory=dict)
     _counts: dict[str, _Count] = field(default_factory=dict)
     _drawn: list[tuple[int, str, int, float, Atoms]] = field(default_factory=list)
 
@@ -80,7 +84,8 @@ class FrameCensus:
             return
         count = self._counts.setdefault(seen.chain, _Count())
         count.take(seen.step // self.every, is_beyond=seen.grade > self.known)
-        is_due = seen.step > 0 and seen.step % self.every == 0  # a start is no news
+        is_new = seen.step > self.first_steps.get(seen.chain, 0)  # a start is no news
+        is_due = is_new and seen.step % self.every == 0
         if self.n_drawn and is_due and seen.grade <= self.known:
             self._offer(seen)
 

@@ -18,6 +18,7 @@ from ase import Atoms
 from aiida_alpot.errors import InputFileError
 from aiida_alpot.sampling.census import FrameCensus, _Count
 from aiida_alpot.sampling.recording import KeptFrame, Recorder
+from aiida_alpot.sampling.restarting import frame_state, restore_frame
 from aiida_alpot.sampling.stopping import Stop, StopOnEnergyChange
 
 SCHEMA = 1
@@ -69,11 +70,15 @@ def chain_state(chain: Any) -> dict[str, Any]:
         "final": dict(chain.final),
         "last_step": chain.last.step if chain.last is not None else chain.last_step,
         "first_energy": starts[0] if starts else None,
+        "known": frame_state(chain.memory),
         "recorder": {
             "interval": recorder._interval,
             "window_start": recorder._window_start,
             "highest": highest[0] if highest else None,
-            "in_excursion": recorder._highest is not None,
+            # the highest of a window may have made room for higher ones of others
+            "dropped": None
+            if highest or recorder._highest is None
+            else [recorder._highest.step, recorder._highest.grade],
             "kept": [
                 {"step": one.step, "grade": one.grade, "atoms": describe_atoms(one.atoms)}
                 for one in recorder.frames
@@ -100,6 +105,7 @@ def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
     for condition in chain.conditions:
         if isinstance(condition, StopOnEnergyChange):
             condition._start = state["first_energy"]
+    restore_frame(chain.memory, state.get("known"))
     told, recorder = state["recorder"], chain.recorder
     recorder.frames = [
         KeptFrame(atoms_from(one["atoms"]), int(one["step"]), float(one["grade"]))
@@ -108,6 +114,9 @@ def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
     recorder._interval = int(told["interval"])
     recorder._window_start = float(told["window_start"])
     recorder._highest = None if told["highest"] is None else recorder.frames[told["highest"]]
+    if told.get("dropped") is not None:
+        step, grade = told["dropped"]
+        recorder._highest = KeptFrame(Atoms(), int(step), float(grade))
 
 
 def census_state(census: FrameCensus | None) -> dict[str, Any] | None:

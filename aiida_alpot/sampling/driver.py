@@ -24,6 +24,7 @@ from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Frame, Sampler
 from aiida_alpot.sampling.continuation import SCHEMA, chain_state, check_state, restore_chain
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
+from aiida_alpot.sampling.restarting import KnownFrame, LastKnownFrame, Restart, require_restarts
 from aiida_alpot.sampling.stopping import (
     ENDINGS,
     Observation,
@@ -65,6 +66,8 @@ class ChainResult:
         Volume of the last cell, A^3; NaN without one.
     final_energy : float
         Energy of the last frame, eV.
+    first_step : int
+        Step of the first frame: above 0 where the chain went on from a frame of an earlier run.
     """
 
     chain: str
@@ -80,17 +83,20 @@ class ChainResult:
     final_temperature: float
     final_volume: float
     final_energy: float
+    first_step: int = 0
 
 
 @dataclass(frozen=True)
 class SampleResult:
     """The chains in the order of their starts, and the recorded frames in that order.
 
-    ``frames`` has no labels; origins and grades are filled in.
+    ``frames`` has no labels; origins and grades are filled in. So has ``restarts``, where chains
+    that were stopped by their grade can go on: the last known frame of each that has one.
     """
 
     chains: tuple[ChainResult, ...]
     frames: Configurations
+    restarts: Configurations
 
 
 def run_sampler(
@@ -106,6 +112,8 @@ def run_sampler(
     observe: Callable[[Observation], None] | None = None,
     offer: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
     state: Mapping[str, Any] | None = None,
+    known: float | None = None,
+    restarts: Mapping[str, Restart] | None = None,
 ) -> SampleResult:
     """Run every chain of ``sampler`` to its end or to a stop, and keep the frames worth a label.
 
@@ -132,6 +140,11 @@ def run_sampler(
         Called after every frame of independent chains with what returns the state of the run.
     state : mapping, optional
         State from which the run goes on; the other arguments must be as before.
+    known : float, optional
+        Grade up to which a frame is one to go on from; without it the result has no ``restarts``.
+        Frames at multiples of ``record_rules.every`` steps count.
+    restarts : mapping, optional
+        Frames in which chains begin, by the names of their starts, in place of these.
 
     Returns
     -------
@@ -144,7 +157,8 @@ def run_sampler(
     GeometryError
         If a start is not a usable structure or two of its atoms overlap.
     SettingError
-        If the thresholds are out of order, or two starts have one name.
+        If the thresholds are out of order, two starts have one name, or chains are to begin in
+        their middle and the sampler cannot do that.
     """
     stop_rules = stop_rules or StopRules()
     record_rules = record_rules or RecordRules()
@@ -154,13 +168,19 @@ def run_sampler(
     names = _name_chains(starts)
     check_geometry(Configurations.from_atoms(_bare(starts), identifiers=names))
     sampler.check(starts)
+    restarts = {one: restart for one, restart in (restarts or {}).items() if restart.step > 0}
+    if restarts:
+        require_restarts(sampler, name)
+        check_geometry(Configurations.from_atoms(_bare([one.atoms for one in restarts.values()])))
     chains = [
         _Chain(
             name=one,
             conditions=stop_rules.conditions(calculator),
             recorder=Recorder(record_rules),
             observer=observe,
-            fresh=partial(stop_rules.conditions, calculator) if _goes_on(sampler) else None,
+            fresh=partial(stop_rules.conditions, calculator) if _survives(sampler) else None,
+            memory=None if known is None else LastKnownFrame(known, record_rules.every),
+            first_step=restarts[one].step if one in restarts else 0,
         )
         for one in names
     ]
@@ -168,17 +188,19 @@ def run_sampler(
     if sampler.joint:
         leave = getattr(sampler, "leave", None)
         _drive(sampler.frames(starts, calculator, rng), chains, leave=leave)
-        return _collect(chains, name=name, turn=turn)
+        return _collect(chains, starts, name=name, turn=turn)
     tell = None if offer is None else partial(offer, partial(_state_of, chains, sampler))
     for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
         if chain.stop is None:
-            going_on = {"moving": moving} if moving is not None else {}
+            going_on: dict[str, Any] = {} if moving is None else {"moving": moving}
+            if chain.name in restarts:
+                going_on["restart"] = restarts[chain.name]
             _drive(sampler.frames([start], calculator, generator, **going_on), [chain], tell)
             moving = None
-    return _collect(chains, name=name, turn=turn)
+    return _collect(chains, starts, name=name, turn=turn)
 
 
-def _goes_on(sampler: Sampler) -> bool:
+def _survives(sampler: Sampler) -> bool:
     """Return whether what would stop a chain concerns one frame or piece of it alone."""
     return sampler.independent or getattr(sampler, "in_pieces", False)
 
@@ -219,6 +241,8 @@ class _Chain:
     recorder: Recorder
     observer: Callable[[Observation], None] | None
     fresh: Callable[[], list[StopCondition]] | None = None  # conditions that remember no frame
+    memory: LastKnownFrame | None = None
+    first_step: int = 0
     frames: int = 0
     discarded: int = 0
     graded: int = 0
@@ -239,6 +263,8 @@ class _Chain:
         if not math.isnan(grade):
             self.graded += 1
             self.largest_grade = float(np.fmax(self.largest_grade, grade))
+        if self.memory is not None:
+            self.memory.take(frame.atoms, frame.step, grade)
         if self.fresh is not None:
             self.conditions = self.fresh()
         checks = (condition(seen) for condition in self.conditions)
@@ -293,8 +319,15 @@ class _Chain:
             reason=stop.reason,
             completed=stop.kind in ENDINGS,
             largest_grade=self.largest_grade,
+            first_step=self.first_step,
             **(nothing | self.final),
         )
+
+    def known_frame(self) -> KnownFrame | None:
+        """Return where the chain can go on if it was stopped by its grade, None otherwise."""
+        stopped = self.stop is not None and self.stop.kind == "gamma_break"
+        frame = None if self.memory is None else self.memory.frame
+        return frame if stopped and frame is not None and frame.step > 0 else None
 
 
 def _drive(
@@ -388,13 +421,33 @@ def _bare(starts: Sequence[Atoms]) -> list[Atoms]:
     ]
 
 
-def _collect(chains: Sequence[_Chain], *, name: str, turn: int) -> SampleResult:
+def _collect(
+    chains: Sequence[_Chain], starts: Sequence[Atoms], *, name: str, turn: int
+) -> SampleResult:
     kept: list[tuple[str, KeptFrame]] = [
         (chain.name, frame) for chain in chains for frame in chain.recorder.frames
     ]
-    frames = Configurations.from_atoms(
-        [frame.atoms for _, frame in kept],
-        identifiers=[f"turn_{turn:03d}/{name}/{chain}/{frame.step:06d}" for chain, frame in kept],
-        origins=[Origin(turn, name, chain, frame.step, frame.grade) for chain, frame in kept],
+    known = [
+        (chain.name, KeptFrame(_moved(start, frame), frame.step, frame.grade))
+        for chain, start in zip(chains, starts, strict=True)
+        if (frame := chain.known_frame()) is not None
+    ]
+    return SampleResult(
+        tuple(chain.result() for chain in chains),
+        frames=_with_origins(kept, name=name, turn=turn),
+        restarts=_with_origins(known, name=name, turn=turn),
     )
-    return SampleResult(tuple(chain.result() for chain in chains), frames)
+
+
+def _moved(start: Atoms, frame: KnownFrame) -> Atoms:
+    return Atoms(numbers=start.numbers, positions=frame.positions, cell=frame.cell, pbc=start.pbc)
+
+
+def _with_origins(
+    frames: Sequence[tuple[str, KeptFrame]], *, name: str, turn: int
+) -> Configurations:
+    return Configurations.from_atoms(
+        [frame.atoms for _, frame in frames],
+        identifiers=[f"turn_{turn:03d}/{name}/{chain}/{frame.step:06d}" for chain, frame in frames],
+        origins=[Origin(turn, name, chain, frame.step, frame.grade) for chain, frame in frames],
+    )

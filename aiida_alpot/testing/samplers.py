@@ -21,6 +21,7 @@ from ase.calculators.emt import EMT
 from aiida_alpot.sampling.base import Sampler
 from aiida_alpot.sampling.driver import SampleResult, run_sampler
 from aiida_alpot.sampling.recording import RecordRules
+from aiida_alpot.sampling.restarting import Restart, can_go_on
 from aiida_alpot.sampling.stopping import ENDINGS, StopRules
 
 
@@ -156,9 +157,27 @@ class SamplerContract:
         first = together.select(together.chain == alone.chain[0])
         assert first.hashes() == alone.hashes()
 
-    def _frames(self, starts: Sequence[Atoms] | None = None) -> Any:
+    def test_a_chain_that_goes_on_begins_with_the_frame_and_the_step_it_is_given(self) -> None:
+        """A sampler that can goes on from a frame in its middle to the end of the chain."""
+        if not can_go_on(self.make_sampler()):
+            return
+        start = self.make_starts()[0]
+        steps = self.make_sampler().settings.steps
+        moved = next(frame.atoms.copy() for frame in self._frames([start]) if frame.step == 2)
+        seen = [
+            (frame.step, frame.atoms.positions.copy(), frame.ending)
+            for frame in self._frames([start], restart=Restart(moved, 2))
+        ]
+        np.testing.assert_array_equal(seen[0][1], moved.positions)
+        assert [step for step, *_ in seen] == list(range(2, 2 + len(seen)))
+        assert len(seen) > 1
+        assert seen[-1][0] <= steps
+        assert seen[-1][2] is not None
+
+    def _frames(self, starts: Sequence[Atoms] | None = None, **keys: Any) -> Any:
         return self.make_sampler().frames(
             self.make_starts() if starts is None else starts,
             self.make_calculator(),
             np.random.default_rng(0),
+            **keys,
         )

@@ -13,6 +13,7 @@ from aiida_alpot.jobs.label_driver import begin_progress, parse_configurations
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.sampling.continuation import chain_state
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
+from aiida_alpot.sampling.restarting import LastKnownFrame
 from aiida_alpot.sampling.stopping import Stop
 
 REQUESTS: tuple[dict[str, Any], ...] = (
@@ -63,6 +64,9 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         "gamma_known": 2.0,
         "audit_frames": 2,
         "audit_seed": 3,
+        "carve": {"above_atoms": 100, "radius": 6.0, "vacuum": 5.0},
+        "restart": "last_good_frame",
+        "restarts": "b.npz",
         "checkpoint": "checkpoint.json",
         "checkpoint_seconds": 300.0,
         "stop_after_seconds": None,
@@ -88,6 +92,15 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         "alike_within": 0.0,
         "costs": [1.0, 8.0],
         "cost_exponent": None,
+        "carve": {
+            "above_atoms": 30,
+            "radius": 5.0,
+            "vacuum": 5.0,
+            "kind": "cluster",
+            "passivate": None,
+            "per_structure": 2,
+            "smallest_radius": 5.0,
+        },
         "gate": {"min_distance_factor": 0.7},
         "quarantined": ["b.npz"],
         "pending": [],
@@ -223,6 +236,7 @@ def bare_chain(name: str) -> Any:
         final={},
         last=None,
         last_step=0,
+        memory=LastKnownFrame(2.0, 1),
     )
 
 

@@ -3,8 +3,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import InputFileError
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.jobs.checkpoints import Checkpoints, Interrupted, read_checkpoint
@@ -131,21 +133,63 @@ def job(run_job, tmp_path, potential_folder):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_job_that_is_interrupted_again_and_again_ends_in_the_same_bits(job, kind, stop_after):
-    whole, folder = job("whole", kind)
+    _, folder = job("whole", kind)
     stop_after(7, 25, 4, 18)
-    keys, parts = {}, 0
-    while True:
-        part, there = job("part", kind, **keys)
-        if not part.get("unfinished"):
-            break
-        (there / "continue.json").write_bytes((there / "checkpoint.json").read_bytes())
-        keys = {"checkpoint": "continue.json"}
-        parts += 1
-    assert parts >= 2
+    there = in_parts(job, "part", kind)
+    part, whole = (
+        json.loads((one / "result.json").read_text(encoding="utf-8")) for one in (there, folder)
+    )
     for one, other in zip(part["chains"], whole["chains"], strict=True):
         assert json.dumps(one) == json.dumps(other)
     for file in ("candidates.npz", "audit.npz"):
         assert (there / file).read_bytes() == (folder / file).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["langevin", "npt", "contour", "metadynamics"])
+def test_a_job_that_is_interrupted_leaves_the_same_frames_to_go_on_from(job, kind, stop_after):
+    sampled, _ = job("trial", kind)
+    limit = 0.9 * min(one["largest_grade"] for one in sampled["chains"])
+    keys = {"restart": "last_good_frame", "gamma_known": limit, "record_every": 1}
+    keys |= {"gamma_break": max(limit, 1.01), "audit_frames": 2}
+    _, folder = job("whole", kind, **keys)
+    left = (folder / "restarts.npz").read_bytes()
+    stop_after(2, 3, 1)
+    assert (in_parts(job, "part", kind, **keys) / "restarts.npz").read_bytes() == left
+
+
+@pytest.mark.parametrize("kind", ["langevin", "npt", "contour", "metadynamics", "relaxation"])
+def test_a_job_whose_chains_go_on_and_that_is_interrupted_ends_in_the_same_bits(
+    job, kind, stop_after, potential_folder, tmp_path
+):
+    starts = Configurations.load(potential_folder / "starts.npz")
+    moved = starts.positions + np.random.default_rng(3).normal(0.0, 0.01, starts.positions.shape)
+    before = starts.replace(positions=moved, chain=starts.identifier, step=np.array([5, 9]))
+    for name in ("whole", "part"):
+        (tmp_path / name).mkdir()
+        before.save(tmp_path / name / "before.npz")
+    keys = {"restarts": "before.npz", "restart": "last_good_frame"}
+    whole, folder = job("whole", kind, **keys)
+    assert [one["first_step"] for one in whole["chains"]] == [5, 9]
+    stop_after(4, 2, 11)
+    there = in_parts(job, "part", kind, **keys)
+    part = json.loads((there / "result.json").read_text(encoding="utf-8"))
+    for file in ("candidates.npz", "audit.npz"):
+        assert (there / file).read_bytes() == (folder / file).read_bytes()
+    assert part["chains"] == json.loads((folder / "result.json").read_text())["chains"]
+
+
+def in_parts(job, name, kind, **keys):
+    """Run a job that is interrupted to its end; return its folder."""
+    parts = 0
+    while True:
+        result, folder = job(name, kind, **keys)
+        if not result.get("unfinished"):
+            break
+        (folder / "continue.json").write_bytes((folder / "checkpoint.json").read_bytes())
+        keys["checkpoint"] = "continue.json"
+        parts += 1
+    assert parts >= 2
+    return folder
 
 
 def test_a_job_ends_before_its_wall_time_with_a_checkpoint(job):

@@ -22,6 +22,7 @@ from aiida_alpot.bias.direction import tilt
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
+from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
@@ -108,11 +109,13 @@ class ContourExploration:
     """Hold the potential energy at a target and go on along the contour.
 
     Frames: the start (step 0), the start displaced at random (step 1), and every step of the
-    explorer. Velocities of the frames are directions only.
+    explorer. Velocities of the frames are directions only. A chain that goes on sets out in a new
+    direction, to the energy of its step above that of the start, which is evaluated once more.
     """
 
     joint: ClassVar[bool] = False
     independent: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: ContourExplorationSettings) -> None:
         self.settings = settings
@@ -168,10 +171,12 @@ class ContourExploration:
         rng: np.random.Generator,
         *,
         moving: Mapping[str, Any] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[Frame]:
         """Yield the start and each step of one chain after the other.
 
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it.
+        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
+        with ``restart`` the only chain begins there.
 
         Raises
         ------
@@ -179,7 +184,7 @@ class ContourExploration:
             If there are no forces at the displaced start.
         """
         for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving)
+            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""
@@ -194,7 +199,9 @@ class ContourExploration:
         start: Atoms,
         calculator: Any,
         rng: np.random.Generator,
+        *,
         moving: Mapping[str, Any] | None,
+        restart: Restart | None,
     ) -> Iterator[Frame]:
         self._moving = None
         given = self.settings
@@ -202,13 +209,14 @@ class ContourExploration:
         if moving is None:
             atoms.get_forces()
             energy = float(atoms.get_potential_energy(force_consistent=True))
+        else:
+            energy = float(moving["start_energy"])
+        done = place(atoms, restart) or 1
+        if moving is None and restart is None:
             yield Frame(atoms, chain, 0)
             noise = given.displacement_A * rng.standard_normal((len(atoms), 3))
             atoms.positions += remove_rigid_motions(atoms, noise)
-        else:
-            energy = float(moving["start_energy"])
-        explorer = self._make_explorer(atoms, rng, energy)
-        done = 1
+        explorer = self._make_explorer(atoms, rng, self._target(atoms, energy, done))
         if moving is not None:
             done = restore_motion(explorer, rng, moving)
         require_forces(atoms)
@@ -222,7 +230,7 @@ class ContourExploration:
             explorer.energy_target = self._target(atoms, energy, step + 1)
 
     def _make_explorer(
-        self, atoms: Atoms, rng: np.random.Generator, energy: float
+        self, atoms: Atoms, rng: np.random.Generator, target: float
     ) -> TangentExplorer:
         given = self.settings
         share = {"all_atoms": 1.0, "each_atom": np.sqrt(len(atoms))}[given.step_of]
@@ -233,7 +241,7 @@ class ContourExploration:
             self,
             maxstep=given.max_step_A * share,
             parallel_drift=given.parallel_drift,
-            energy_target=self._target(atoms, energy, 1),
+            energy_target=target,
             angle_limit=given.angle_limit_deg,
             potentiostat_step_scale=given.potentiostat_scale,
             remove_translation=True,

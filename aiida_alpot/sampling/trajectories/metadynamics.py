@@ -21,6 +21,7 @@ from ase.md.langevin import Langevin
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.collective_variables import (
     CollectiveVariable,
@@ -101,11 +102,13 @@ class MetadynamicsSettings:
 class Metadynamics:
     """Langevin dynamics with hills. Frames: the start (step 0) and every time step.
 
-    Energies and forces of the frames are those of the calculator, without the bias.
+    Energies and forces of the frames are those of the calculator, without the bias. A chain that
+    goes on begins without hills, with velocities drawn anew.
     """
 
     joint: ClassVar[bool] = False
     independent: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: MetadynamicsSettings) -> None:
         self.settings = settings
@@ -140,13 +143,15 @@ class Metadynamics:
         rng: np.random.Generator,
         *,
         moving: Mapping[str, Any] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[Frame]:
         """Yield the start and each time step of one chain after the other.
 
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it.
+        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
+        with ``restart`` the only chain begins there.
         """
         for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving)
+            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion and the hills as JSON; None where PLUMED has them."""
@@ -162,10 +167,13 @@ class Metadynamics:
         start: Atoms,
         calculator: Any,
         rng: np.random.Generator,
+        *,
         moving: Mapping[str, Any] | None,
+        restart: Restart | None,
     ) -> Iterator[Frame]:
         given = self.settings
         atoms = prepare_start(start, calculator)
+        done = place(atoms, restart)
         atoms.set_constraint(FixCom())
         shown = _same_atoms(atoms, calculator)
         hills = None if given.plumed else given.hills()
@@ -179,7 +187,6 @@ class Metadynamics:
             fixcm=False,  # the constraint FixCom does it, and samples the right distribution
             rng=rng,
         )
-        done = 0
         if moving is not None and hills is not None:
             done = restore_motion(integrator, rng, moving)
             hills.restore(moving["hills"])

@@ -26,6 +26,7 @@ from ase.md.verlet import VelocityVerlet
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
+from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
 
@@ -99,6 +100,10 @@ class MolecularDynamicsSettings:
         return _ends_of_ramp(self.pressure_GPa)
 
 
+def _along(ramp: tuple[float, float], share: float) -> float:
+    return ramp[0] + (ramp[1] - ramp[0]) * share
+
+
 def _ends_of_ramp(value: float | tuple[float, float]) -> tuple[float, float]:
     return value if isinstance(value, tuple) else (value, value)
 
@@ -122,10 +127,15 @@ class MolecularDynamics:
 
     Velocities are drawn from the Maxwell-Boltzmann distribution at the first temperature, without
     net momentum. Frames: the start (step 0) and every time step.
+
+    A chain that goes on has velocities drawn anew at the temperature of its step: those of a frame
+    far behind the one that stopped it belong to a way that another potential took. Its ramps
+    go on from that step.
     """
 
     joint: ClassVar[bool] = False
     independent: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: MolecularDynamicsSettings) -> None:
         self.settings = settings
@@ -160,13 +170,15 @@ class MolecularDynamics:
         rng: np.random.Generator,
         *,
         moving: Mapping[str, Any] | None = None,
+        restart: Restart | None = None,
     ) -> Iterator[Frame]:
         """Yield the start and each time step of one chain after the other.
 
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it.
+        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
+        with ``restart`` the only chain begins there.
         """
         for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving)
+            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""
@@ -181,18 +193,29 @@ class MolecularDynamics:
         start: Atoms,
         calculator: Any,
         rng: np.random.Generator,
+        *,
         moving: Mapping[str, Any] | None,
+        restart: Restart | None,
     ) -> Iterator[Frame]:
         given = self.settings
         atoms = prepare_start(start, calculator)
+        done = place(atoms, restart)
         if given.ensemble != "npt" and not atoms.constraints:
             # also where the momentum is conserved anyway: temperatures count degrees of freedom
             atoms.set_constraint(FixCom())
-        draw_velocities(atoms, given.ramp[0], rng)
+        draw_velocities(atoms, _along(given.ramp, done / given.steps), rng)
         integrator = self._make_integrator(atoms, rng)
-        set_temperature = _temperature_setter(integrator)
-        set_pressure = _pressure_setter(integrator)
-        done = 0
+        ramps = [
+            (ramp, set_value)
+            for ramp, set_value in (
+                (given.ramp, _temperature_setter(integrator)),
+                (given.pressure_ramp, _pressure_setter(integrator)),
+            )
+            if ramp[0] != ramp[1]
+        ]
+        if done > 0:
+            for ramp, set_value in ramps:
+                set_value(_along(ramp, done / given.steps))
         if moving is not None:
             done = restore_motion(integrator, rng, moving)
         for step, through in enumerate(integrator.irun(given.steps - done), start=done):
@@ -200,13 +223,8 @@ class MolecularDynamics:
             self._moving = (integrator, rng, step)
             if moving is None or step > done:  # the frame before is judged already
                 yield Frame(atoms, chain, step, ending)
-            done_then = (step + 1) / given.steps
-            for (first, last), set_value in (
-                (given.ramp, set_temperature),
-                (given.pressure_ramp, set_pressure),
-            ):
-                if first != last:
-                    set_value(first + (last - first) * done_then)
+            for ramp, set_value in ramps:
+                set_value(_along(ramp, (step + 1) / given.steps))
 
     def _make_integrator(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
         given = self.settings

@@ -14,6 +14,7 @@ from ase.optimize import BFGS, FIRE, LBFGS
 
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
+from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start, require_volume
 
@@ -58,10 +59,14 @@ class RelaxationSettings:
 
 
 class Relaxation:
-    """Go downhill in energy or enthalpy from each start; frames are the optimiser's steps."""
+    """Go downhill in energy or enthalpy from each start; frames are the optimiser's steps.
+
+    A chain that goes on has the steps that are left, and an optimiser that knows nothing yet.
+    """
 
     joint: ClassVar[bool] = False
     independent: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: RelaxationSettings) -> None:
         self.settings = settings
@@ -85,17 +90,28 @@ class Relaxation:
             require_volume(starts, "its cell cannot relax. Choose cell: fixed")
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        restart: Restart | None = None,
     ) -> Iterator[Frame]:
-        """Yield the start and each step of one chain after the other; nothing here is random."""
-        for chain, start in enumerate(starts):
-            yield from self._run(chain, prepare_start(start, calculator))
+        """Yield the start and each step of one chain after the other; nothing here is random.
 
-    def _run(self, chain: int, atoms: Atoms) -> Iterator[Frame]:
+        With ``restart`` the only chain begins there.
+        """
+        for chain, start in enumerate(starts):
+            atoms = prepare_start(start, calculator)
+            first = place(atoms, restart)
+            yield from self._run(chain, atoms, first)
+
+    def _run(self, chain: int, atoms: Atoms, first: int) -> Iterator[Frame]:
         given = self.settings
         moved = self._with_cell(atoms)
         optimizer = OPTIMIZERS[given.optimizer](moved, logfile=None, maxstep=given.max_step)
-        for step, converged in enumerate(optimizer.irun(fmax=given.fmax, steps=given.steps)):
+        running = optimizer.irun(fmax=given.fmax, steps=given.steps - first)
+        for step, converged in enumerate(running, start=first):
             ending = None
             if converged:
                 ending = Ending("converged", f"forces below {given.fmax:g} eV/A after {step} steps")
