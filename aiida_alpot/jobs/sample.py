@@ -23,20 +23,20 @@ from aiida_alpot.sampling.continuation import census_state, check_state, restore
 from aiida_alpot.sampling.driver import run_sampler
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
-from aiida_alpot.sampling.settings import make_settings
-from aiida_alpot.sampling.stopping import StopRules
 from aiida_alpot.sampling.restarting import (
     LAST_GOOD_FRAME,
     Restart,
     read_restarts,
     require_restarts,
 )
+from aiida_alpot.sampling.settings import make_settings
+from aiida_alpot.sampling.stopping import StopRules
 
 CANDIDATES_FILE = "candidates.npz"
 AUDIT_FILE = "audit.npz"
+RESTARTS_FILE = "restarts.npz"
 SELECT_THRESHOLD = 2.0
 
-RESTARTS_FILE = "restarts.npz"
 
 @dataclass(frozen=True)
 class SampleRequest(Request):
@@ -66,14 +66,13 @@ class SampleRequest(Request):
         of each chain and those that extrapolate, see :mod:`aiida_alpot.sampling.census`.
     audit_frames, audit_seed : int
         Most known frames that are drawn at random for an audit, and the seed of the draw.
-    checkpoint : str or null
-        File of a checkpoint from which the job goes on.
-        a chunk about a random atom stands for the whole.
     restart : str
         With "last_good_frame" the last known frame (up to ``gamma_known``, else ``gamma_select``)
         of each chain that was stopped by its grade is written, for another run to go on from.
     restarts : str or null
         File of such frames, in which their chains begin in place of their starts.
+    checkpoint : str or null
+        File of a checkpoint from which the job goes on.
     checkpoint_seconds, stop_after_seconds : float
         Seconds between two checkpoints, and until the job writes one and ends, if it is to.
     """
@@ -93,12 +92,12 @@ class SampleRequest(Request):
     gamma_known: float | None = None
     audit_frames: int = 0
     audit_seed: int = 0
+    restart: Literal["start", "last_good_frame"] = "start"
+    restarts: str | None = None
     checkpoint: str | None = None
     checkpoint_seconds: float = 300.0
     stop_after_seconds: float | None = None
 
-    restart: Literal["start", "last_good_frame"] = "start"
-    restarts: str | None = None
 
 REQUEST = SampleRequest
 
@@ -118,16 +117,16 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     if request.seed < 0:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
     starts = list(Configurations.load(file_in(folder, request.starts)))
+    restarts = load_restarts(request, folder, starts, sampler)
+    every = 1 if sampler.independent else request.record_every
+    first_steps = {name: restart.step for name, restart in restarts.items()}
+    census = make_census(request, every=every, first_steps=first_steps)
     state = None
     if request.checkpoint is not None:
         state = read_checkpoint(file_in(folder, request.checkpoint))
         check_state(state, [str(one.info.get("identifier", i)) for i, one in enumerate(starts)])
         restore_census(census, state)
     calculator = load_calculator(request.calculator, folder, threads=request.threads)
-    restarts = load_restarts(request, folder, starts, sampler)
-    every = 1 if sampler.independent else request.record_every
-    first_steps = {name: restart.step for name, restart in restarts.items()}
-    census = make_census(request, every=every, first_steps=first_steps)
     calculator = make_biased(calculator, getattr(sampler.settings, "bias", None))
     checkpoints = Checkpoints(
         folder, every=request.checkpoint_seconds, stop_after=request.stop_after_seconds
@@ -148,15 +147,19 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
                     lambda: {**tell(), "census": census_state(census)}
                 ),
                 state=state,
+                known=known_grade(request, record_rules),
+                restarts=restarts,
             )
     except Interrupted:
         return {"unfinished": True, "chains": [], "n_candidates": 0}
     checkpoints.path.unlink(missing_ok=True)
     result.frames.save(folder / CANDIDATES_FILE)
     if census is not None and request.audit_frames:
-                known=known_grade(request, record_rules),
-                restarts=restarts,
-        census.drawn().save(folder / AUDIT_FILE)
+        drawn = census.drawn()
+        drawn.save(folder / AUDIT_FILE)
+    (folder / RESTARTS_FILE).unlink(missing_ok=True)
+    if len(result.restarts):
+        result.restarts.save(folder / RESTARTS_FILE)
     return {
         "chains": [
             dataclasses.asdict(chain) | (census.counts(chain.chain) if census else {})
@@ -224,6 +227,7 @@ def make_census(
         known=request.gamma_known,
         n_drawn=request.audit_frames,
         seed=request.audit_seed,
+        first_steps=first_steps,
     )
 
 
@@ -236,7 +240,6 @@ def make_sampler_of(content: Mapping[str, Any]) -> Any:
         If there is no kind, or a setting is wrong.
     """
     if "kind" not in content:
-        first_steps=first_steps,
         raise SettingError("The sampler lacks the key 'kind'.")
     settings = {key: value for key, value in content.items() if key != "kind"}
     return make_sampler(str(content["kind"]), settings)
