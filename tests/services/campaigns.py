@@ -178,11 +178,11 @@ def jobs_of(node: Any, verb: str) -> list[Any]:
     return sorted(found, key=lambda child: child.pk)
 
 
-def is_stored(node: Any) -> bool:
-    """Return whether a campaign was not forgotten yet."""
+def is_stored(number: int) -> bool:
+    """Return whether the campaign with this PK was not forgotten yet."""
     from aiida.orm import QueryBuilder, WorkChainNode
 
-    return bool(QueryBuilder().append(WorkChainNode, filters={"id": node.pk}).count())
+    return bool(QueryBuilder().append(WorkChainNode, filters={"id": number}).count())
 
 
 def forget(node: Any) -> None:

@@ -174,15 +174,16 @@ def undisturbed(daemon, interference, tmp_path_factory):
 @pytest.fixture
 def started(undisturbed, interference, mended):
     """Start the small campaign; all that is left of each is gone after the test."""
-    nodes = []
+    nodes = {}
 
     def start(folder, code="alpot_interfered@slurm", **settings):
-        nodes.append(start_campaign(folder, code, **settings))
-        return nodes[-1]
+        node = start_campaign(folder, code, **settings)
+        nodes[node.pk] = node
+        return node
 
     yield start
     interference.clear()
-    left = [node for node in nodes if is_stored(node)]
+    left = [node for number, node in nodes.items() if is_stored(number)]
     if any(not node.is_terminated for node in left):
         daemons.kill_daemon()  # what it was at is deleted; ``mended`` starts it again
     for node in left:
