@@ -183,11 +183,11 @@ def started(undisturbed, interference, mended):
 
     yield start
     interference.clear()
-    left = [node for number, node in nodes.items() if is_stored(number)]
-    if any(not node.is_terminated for node in left):
+    if any(is_stored(number) and not node.is_terminated for number, node in nodes.items()):
         daemons.kill_daemon()  # what it was at is deleted; ``mended`` starts it again
-    for node in left:
-        forget(node)
+    for number, node in nodes.items():
+        if is_stored(number):  # one that read the labels of another is gone with it
+            forget(node)
 
 
 @pytest.fixture
