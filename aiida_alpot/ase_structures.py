@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+CARVED = "carve"
+"""Sampler of a chunk of a structure; of one of a sampler's frame the end of it, ``nvt/carve``."""
+
+
+def sampler_of_frame(sampler: str) -> str:
+    """Return the sampler of an origin, for a chunk that of the frame it was carved from.
+
+    Examples
+    --------
+    >>> sampler_of_frame("nvt/carve"), sampler_of_frame("nvt"), sampler_of_frame("carve")
+    ('nvt', 'nvt', 'carve')
+    """
+    return sampler.removesuffix(f"/{CARVED}")
+
+
 class Origin(NamedTuple):
     """Where a configuration came from.
 

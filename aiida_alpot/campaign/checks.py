@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from aiida_alpot.campaign import calculators
+from aiida_alpot.campaign.carve_checks import check_carve
 from aiida_alpot.campaign.fit_checks import check_fit, check_grades
 from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
 from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
@@ -42,6 +43,7 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         check_grades,
         check_fit,
         _check_budget,
+        check_carve,
         _check_gate,
         _check_label,
         check_validation,

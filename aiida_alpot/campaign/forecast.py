@@ -186,11 +186,20 @@ def costs_of_labels(
     >>> costs_of_labels([8, 16, 8], None)
     [1.0, 4.0, 1.0]
     """
-    if exponent is None:
-        # rounded, so that timings that scatter do not make a repeated campaign select otherwise
-        exponent = EXPONENT if law is None else max(round(2.0 * law.exponent) / 2.0, 0.0)
+    power = exponent_of_costs(law, exponent)
     least = min(works, default=1)
-    return [float((work / least) ** exponent) for work in works]
+    return [float((work / least) ** power) for work in works]
+
+
+def exponent_of_costs(law: CostLaw | None, exponent: float | None = None) -> float:
+    """Return the power of the work by which costs are compared; arguments as above.
+
+    That of the law is rounded to steps of 0.5, so that timings that scatter do not make a repeated
+    campaign select otherwise.
+    """
+    if exponent is not None:
+        return exponent
+    return EXPONENT if law is None else max(round(2.0 * law.exponent) / 2.0, 0.0)
 
 
 def shown_core_time(core_seconds: float) -> str:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from aiida_alpot.campaign.calculator_files import calculator_files, settings_in_job
 from aiida_alpot.campaign.calculators import level_of_label
+from aiida_alpot.campaign.carve_checks import check_large_starts
 from aiida_alpot.campaign.checks import check_campaign, items_of
 from aiida_alpot.campaign.core_radii import with_core_radii
 from aiida_alpot.campaign.file_names import file_of_campaign
@@ -184,6 +185,7 @@ def load_campaign(
         potential=read_first_potential(content, path.parent, str(path)),
     )
     _check_starts(campaign, str(path))
+    check_large_starts(campaign, str(path))
     _check_first_labels(campaign, str(path))
     _check_codes(campaign, str(path))
     return campaign

@@ -39,6 +39,7 @@ def workchain_settings(campaign: Campaign) -> dict[str, Any]:
         "explore": list(samplers.values()),
         "exploration": _exploration(campaign, samplers),
         "grades": _grades(campaign),
+        **_carve(campaign),
         "gate": dict(content.gate),
         "label": _label(campaign),
         "fit": {**content.fit.model_dump(exclude={"relative_force_eps"}), "weights": weights},
@@ -143,6 +144,15 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
 
 
 def _label(campaign: Campaign) -> dict[str, Any]:
+def _carve(campaign: Campaign) -> dict[str, Any]:
+    """Return the section that says how large frames are cut up, nothing without one."""
+    carve = campaign.content.carve
+    if carve is None:
+        return {}
+    cutoff = campaign.content.potential.cutoff
+    return {"carve": {**carve.model_dump(), "smallest_radius": cutoff}}
+
+
     label = campaign.content.label
     return {
         "workchain": workchain_of(label.calculator, label.workchain),

@@ -8,16 +8,17 @@ would only teach surfaces. They are taken out wherever a chunk is trained on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from aiida_alpot.ase_structures import CARVED
 from aiida_alpot.carving.chunks import Chunk
 from aiida_alpot.configurations import Configurations, Origin
 
 Array = np.ndarray
-CARVED = "carve"
-"""Name of the sampler in the origin of a chunk."""
+_NAME = re.compile(r"_chunk_(\d+)$")
 
 
 def chunks_as_configurations(
@@ -26,6 +27,7 @@ def chunks_as_configurations(
     names: Sequence[str],
     uncertainties: Sequence[float] | None = None,
     turn: int = 0,
+    frames: Sequence[Origin] | None = None,
 ) -> Configurations:
     """Return chunks as configurations whose central atoms alone are trained on.
 
@@ -34,11 +36,16 @@ def chunks_as_configurations(
     chunks : sequence of Chunk
         In any order.
     names : sequence of str
-        What each was carved from; becomes the chain of its origin, the atom its step.
+        What each was carved from; becomes the chain of its origin, the atom its step. The atom
+        stands in the name of the chunk too, see :func:`central_atom`.
     uncertainties : sequence of float, optional
         Of the force on each central atom, or its grade; becomes the grade of its origin.
     turn : int
         Of the campaign.
+    frames : sequence of Origin, optional
+        Origins of the frames of a sampler that the chunks were carved from. A chunk keeps turn,
+        chain, step and grade of its frame then, and its sampler is that of the frame followed by
+        ``/carve``.
     """
     grades = [float("nan")] * len(chunks) if uncertainties is None else uncertainties
     structures = []
@@ -46,16 +53,37 @@ def chunks_as_configurations(
         atoms = chunk.atoms.copy()
         atoms.set_array("force_mask", chunk.force_mask)
         structures.append(atoms)
+    if frames is None:
+        origins = [
+            Origin(turn, CARVED, name, chunk.centre, float(grade))
+            for name, chunk, grade in zip(names, chunks, grades, strict=True)
+        ]
+    else:
+        origins = [one._replace(sampler=f"{one.sampler}/{CARVED}") for one in frames]
     return Configurations.from_atoms(
         structures,
         identifiers=[
             f"{name}_chunk_{chunk.centre}" for name, chunk in zip(names, chunks, strict=True)
         ],
-        origins=[
-            Origin(turn, CARVED, name, chunk.centre, float(grade))
-            for name, chunk, grade in zip(names, chunks, grades, strict=True)
-        ],
+        origins=origins,
     )
+
+
+def central_atom(identifier: str) -> int | None:
+    """Return the atom about which a chunk was carved, by the name of the chunk.
+
+    Examples
+    --------
+    >>> central_atom("turn_001/nvt/particle/000040_chunk_17"), central_atom("particle")
+    (17, None)
+    """
+    found = _NAME.search(identifier)
+    return None if found is None else int(found[1])
+
+
+def frame_of_chunk(identifier: str) -> str:
+    """Return the name of what a chunk was carved from, by the name of the chunk."""
+    return _NAME.sub("", identifier)
 
 
 def is_carved(configurations: Configurations) -> Array:
@@ -64,7 +92,9 @@ def is_carved(configurations: Configurations) -> Array:
     if len(configurations):
         masked = ~np.append(configurations.force_mask, True)
         has_mask = np.logical_or.reduceat(masked, configurations.offsets[:-1])
-    carved: Array = has_mask & (configurations.sampler == CARVED)
+    sampler = configurations.sampler
+    of_frame = np.char.endswith(sampler, f"/{CARVED}") if len(sampler) else has_mask
+    carved: Array = has_mask & ((sampler == CARVED) | of_frame)
     return carved
 
 

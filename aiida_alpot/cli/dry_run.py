@@ -108,6 +108,20 @@ def _label_lines(campaign: Campaign) -> list[str]:
         f"calculator {label.calculator}" + (f": {settings}" if settings else ""),
         f"level of theory {campaign.level_of_theory}",
         f"batches of at most {label.batch_size}, {label.max_attempts} attempts",
+        *carve_lines(campaign),
+    ]
+
+
+def carve_lines(campaign: Campaign) -> list[str]:
+    """Return what is labelled of frames that are too large, nothing where all are labelled."""
+    carve = campaign.content.carve
+    if carve is None:
+        return []
+    kind = "periodic chunks" if carve.kind == "periodic" else "chunks"
+    large = int((campaign.structures.n_atoms > carve.above_atoms).sum())
+    return [
+        f"of frames of more than {carve.above_atoms} atoms, as of {large} starts, at most "
+        f"{carve.per_structure} {kind} of {carve.radius:g} A each, for one force"
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from aiida_alpot.carving.labels import is_carved
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading.active_rows import ActiveSet
 from aiida_alpot.grading.rows import iterate_rows
@@ -83,3 +84,36 @@ class ExtrapolationGrader:
             np.maximum.reduceat(grades, configurations.offsets[:-1]) if len(grades) else grades
         )
         return Grades(per_configuration=largest, per_atom=grades)
+
+
+class TrainedAtomsGrader:
+    """Grades chunks by the atoms whose forces they teach, and all else as another grader does.
+
+    The rim of a chunk is no structure that anybody asks about; by the largest grade of all its
+    atoms it would seem more worth a label than its frame is.
+
+    Parameters
+    ----------
+    grader : Grader
+        Of atoms; grades of whole configurations stay as they are.
+    """
+
+    def __init__(self, grader: Grader) -> None:
+        self.grader = grader
+
+    def grade(self, configurations: Configurations) -> Grades:
+        """Return the grades, those of chunks of their central atoms.
+
+        Raises
+        ------
+        SpeciesError
+            As the other grader.
+        """
+        found = self.grader.grade(configurations)
+        carved = is_carved(configurations)
+        if found.per_atom is None or not carved.any():
+            return found
+        rim = np.repeat(carved, configurations.n_atoms) & ~configurations.force_mask
+        counted = np.where(rim, 0.0, found.per_atom)
+        largest = np.maximum.reduceat(counted, configurations.offsets[:-1])
+        return Grades(per_configuration=largest, per_atom=found.per_atom)

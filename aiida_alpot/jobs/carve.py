@@ -18,14 +18,12 @@ from ase import Atoms
 
 from aiida_alpot.carving import (
     Chunk,
-    carve_chunk,
-    carve_periodic_chunk,
     choose_atoms,
     chunks_as_configurations,
     measure_locality,
-    passivate,
 )
 from aiida_alpot.carving.chunks import RADIUS, VACUUM
+from aiida_alpot.carving.most_atoms import carve
 from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
@@ -33,11 +31,10 @@ from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.committee import CommitteeGrader, force_uncertainty
 from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.jobs.calculators import load_calculator
+from aiida_alpot.jobs.chunks import find_unlike
 from aiida_alpot.jobs.grade import read_committee, read_sets
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.mtp.mlip_files import read_potential
-from aiida_alpot.selection.duplicates import find_alike
-from aiida_alpot.selection.fingerprints import fingerprints
 from aiida_alpot.selection.picking import ALIKE_WITHIN
 
 Array = np.ndarray
@@ -130,7 +127,16 @@ def run(request: CarveRequest, folder: Path) -> Mapping[str, Any]:
         of_atoms = uncertainties[structures.atoms_slice(index)]
         chosen.append(_choose(request, of_atoms))
         for centre in chosen[-1].tolist():
-            chunks.append(_carve(request, atoms, centre))
+            chunks.append(
+                carve(
+                    atoms,
+                    centre,
+                    radius=request.radius,
+                    vacuum=request.vacuum,
+                    kind=request.kind,
+                    element=request.passivate,
+                )
+            )
             names.append(str(structures.identifier[index]))
             values.append(float(of_atoms[centre]))
     order = np.argsort([-value for value in values], kind="stable").tolist()
@@ -140,7 +146,7 @@ def run(request: CarveRequest, folder: Path) -> Mapping[str, Any]:
         uncertainties=[values[place] for place in order],
         turn=request.turn,
     )
-    kept = _unlike(configurations, request.alike_within)
+    kept = find_unlike(configurations, request.alike_within)
     configurations.select(kept).save(folder / CHUNKS_FILE)
     largest = float(uncertainties.max(initial=0.0))
     checked = None
@@ -187,37 +193,6 @@ def _choose(request: CarveRequest, uncertainties: Array) -> Array:
     if value is None and request.choice == "threshold" and not request.committee:
         value = 2.0
     return choose_atoms(uncertainties, kind=request.choice, value=value, limit=request.limit)
-
-
-def _carve(request: CarveRequest, structure: Atoms, centre: int) -> Chunk:
-    if request.kind == "periodic":
-        chunk = carve_periodic_chunk(structure, centre, radius=request.radius)
-    else:
-        chunk = carve_chunk(structure, centre, radius=request.radius, vacuum=request.vacuum)
-    if request.passivate is None:
-        return chunk
-    return passivate(chunk, structure, element=request.passivate, vacuum=request.vacuum)
-
-
-def _unlike(chunks: Configurations, tolerance: float) -> Array:
-    """Return the chunks that are like none before them, with their central atoms told apart."""
-    # in a small cluster chunks about two atoms may hold the same atoms: the centre counts
-    alike = find_alike(fingerprints(chunks), tolerance)
-    first = chunks.offsets[:-1]
-    distances = [
-        np.sort(np.linalg.norm(one.positions - one.positions[0], axis=1)) for one in chunks
-    ]
-    kept = []
-    for place, other in enumerate(alike):
-        is_repeat = (
-            other is not None
-            and chunks.numbers[first[place]] == chunks.numbers[first[other]]
-            and len(distances[place]) == len(distances[other])
-            and np.abs(distances[place] - distances[other]).max() <= tolerance
-        )
-        if not is_repeat:
-            kept.append(place)
-    return np.array(kept, dtype=np.int64)
 
 
 def _check(

@@ -16,7 +16,9 @@ from aiida_alpot.bias.from_settings import make_biased
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.calculators import load_calculator
+from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.jobs.checkpoints import Checkpoints, Interrupted, read_checkpoint
+from aiida_alpot.jobs.chunks import carve_audit
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.sampling.census import FrameCensus
 from aiida_alpot.sampling.continuation import census_state, check_state, restore_census
@@ -66,6 +68,9 @@ class SampleRequest(Request):
         of each chain and those that extrapolate, see :mod:`aiida_alpot.sampling.census`.
     audit_frames, audit_seed : int
         Most known frames that are drawn at random for an audit, and the seed of the draw.
+    carve : dict or null
+        Keys of :class:`~aiida_alpot.jobs.carve_settings.CarveSettings`: of large frames of an audit
+        a chunk about a random atom stands for the whole.
     restart : str
         With "last_good_frame" the last known frame (up to ``gamma_known``, else ``gamma_select``)
         of each chain that was stopped by its grade is written, for another run to go on from.
@@ -92,6 +97,7 @@ class SampleRequest(Request):
     gamma_known: float | None = None
     audit_frames: int = 0
     audit_seed: int = 0
+    carve: dict[str, Any] | None = None
     restart: Literal["start", "last_good_frame"] = "start"
     restarts: str | None = None
     checkpoint: str | None = None
@@ -114,6 +120,7 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     """
     sampler = make_sampler_of(request.sampler)
     stop_rules, record_rules = make_rules(request)
+    carve = CarveSettings.from_mapping(request.carve)
     if request.seed < 0:
         raise SettingError(f"'seed' is {request.seed}; it must be zero or positive.")
     starts = list(Configurations.load(file_in(folder, request.starts)))
@@ -156,6 +163,8 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     result.frames.save(folder / CANDIDATES_FILE)
     if census is not None and request.audit_frames:
         drawn = census.drawn()
+        if carve is not None:
+            drawn = carve_audit(drawn, carve, seed=request.audit_seed)
         drawn.save(folder / AUDIT_FILE)
     (folder / RESTARTS_FILE).unlink(missing_ok=True)
     if len(result.restarts):

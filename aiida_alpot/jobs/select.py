@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from aiida_alpot.carving import is_carved
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading.row_space import is_trained
+from aiida_alpot.jobs.carve_settings import CarveSettings
+from aiida_alpot.jobs.carved_candidates import Candidates, carve_candidates
+from aiida_alpot.jobs.chunks import check_species_of_chunks
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.jobs.selection_choice import (
@@ -33,6 +37,7 @@ from aiida_alpot.jobs.selection_choice import (
 from aiida_alpot.mtp.mlip_files import read_potential
 from aiida_alpot.selection.gate import GateSettings, Verdict, gate
 from aiida_alpot.selection.graded import TAIL_K
+from aiida_alpot.selection.maxvol_selection import ENTRY_THRESHOLD
 from aiida_alpot.selection.picking import ALIKE_WITHIN
 from aiida_alpot.selection.rules import Rule
 from aiida_alpot.selection.split import draw_gentle, like_frozen, split_by_chain, split_by_frame
@@ -77,7 +82,11 @@ class SelectRequest(Request):
         What the label of each candidate costs, in any unit, in the order of the files; with it,
         or with ``cost_exponent``, those that gain most for their cost are selected.
     cost_exponent : float or null
-        In place of ``costs``: the cost grows as the number of atoms to this power.
+        In place of ``costs``: the cost grows as the number of atoms to this power. Beside them it
+        says what a chunk costs of the cost of its frame.
+    carve : dict or null
+        Keys of :class:`~aiida_alpot.jobs.carve_settings.CarveSettings`: frames with many atoms are
+        not selected, but chunks about the atoms of them that the potential knows least.
     gate : dict
         Keys of :class:`~aiida_alpot.selection.gate.GateSettings`.
     quarantined : list of str
@@ -116,6 +125,7 @@ class SelectRequest(Request):
     alike_within: float = ALIKE_WITHIN
     costs: tuple[float, ...] | None = None
     cost_exponent: float | None = None
+    carve: dict[str, Any] | None = None
     gate: dict[str, Any] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
@@ -151,9 +161,17 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         given = read_potential(path, request.species, allow_untrained=True)
     species = request.species if given is None else given.species
     training = read_sets(folder, request.training, species)
-    candidates = read_sets(folder, request.candidates, species)
-    verdicts = gate(
-        candidates,
+    frames = read_sets(folder, request.candidates, species)
+    carve = CarveSettings.from_mapping(request.carve)
+    if carve is not None and given is not None:
+        check_species_of_chunks(carve, given.species)
+    carved = carve_candidates(
+        request, folder, given, frames, training, costs=costs_of(request, frames)
+    )
+    candidates = carved.configurations
+    undecided = np.setdiff1d(np.arange(len(candidates)), list(carved.decided)).astype(np.int64)
+    judged = gate(
+        candidates.select(undecided),
         training,
         settings,
         quarantined=read_sets(folder, request.quarantined, species),
@@ -161,20 +179,23 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         potential=given if given is not None and is_trained(given) else None,
     )
     frozen = read_sets(folder, request.frozen, species)
-    verdicts = _refuse_frozen(verdicts, candidates, frozen)
-    passed = np.flatnonzero([verdict.passed for verdict in verdicts])
-    costs = costs_of(request, candidates)
+    judged = _refuse_frozen(judged, candidates.select(undecided), frozen)
+    passed = undecided[[verdict.passed for verdict in judged]]
+    by_place = carved.decided | dict(zip(undecided.tolist(), judged, strict=True))
+    verdicts = [by_place[place] for place in range(len(candidates))]
     choice = choose(
-        request,
+        _with_threshold_of_chunks(request, carved),
         folder,
         given,
         candidates.select(passed),
         training,
-        costs=None if costs is None else costs[passed],
+        costs=None if carved.costs is None else carved.costs[passed],
     )
     grades = candidates.grade.copy()
     if choice.grades is not None:
         grades[passed] = choice.grades
+    # on the scale of the thresholds, which that of a force row is not
+    grades = np.where(np.isnan(carved.grades), grades, carved.grades)
     chosen = passed[choice.indices]
     filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
     ranked = candidates.replace(grade=filled).select(chosen)
@@ -187,11 +208,42 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     outcome = _outcomes(verdicts, passed, choice, set(chosen[held_out].tolist()))
     if request.gentle_tests:
         spare = _spare(outcome)
+        if carve is not None:
+            spare = spare[~carve.is_large(candidates)[spare]]
         gentle = draw_gentle(candidates, spare, request.gentle_tests, rng, selected=ranked)
         candidates.replace(grade=filled).select(gentle).save(folder / GENTLE_FILE)
         for place in gentle.tolist():
             outcome[place] = Verdict(True, GENTLE, choice.details[GENTLE])
-    return _report(candidates, outcome, grades, grades[passed])
+    report = _report(candidates, outcome, grades, grades[passed])
+    if carve is not None:
+        report |= {"n_frames": len(frames), **_told_of_chunks(candidates, outcome, carved)}
+    return report
+
+
+def _with_threshold_of_chunks(request: SelectRequest, carved: Candidates) -> SelectRequest:
+    """Return the request with the lower of its thresholds where atoms of a large frame exceed both.
+
+    That something extrapolates is settled by the frame then: of its chunk only a force is known,
+    which the potential may know better than the energy of its atom.
+    """
+    threshold, entry = request.threshold, request.entry
+    if not carved.is_beyond or (entry is None and request.committee):
+        return request
+    entry = ENTRY_THRESHOLD if entry is None else entry
+    return replace(request, threshold=entry if threshold is None else min(entry, threshold))
+
+
+def _told_of_chunks(
+    candidates: Configurations, outcomes: list[Verdict], carved: Candidates
+) -> dict[str, Any]:
+    """Return how many frames were carved, and how many of their chunks were selected."""
+    of_chunks = is_carved(candidates)
+    taken = [one.rule in (SELECTED, HELD_OUT) for one in outcomes]
+    return {
+        "n_carved_frames": carved.n_carved,
+        "n_chunks": int(of_chunks.sum()),
+        "n_chunks_selected": int((of_chunks & np.array(taken, dtype=bool)).sum()),
+    }
 
 
 def _refuse_frozen(

@@ -16,6 +16,7 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.committee import CommitteeGrader
+from aiida_alpot.grading.grader import TrainedAtomsGrader
 from aiida_alpot.grading.row_space import is_trained, with_generic_coefficients
 from aiida_alpot.jobs.grade import read_committee
 from aiida_alpot.mtp.potential import MomentTensorPotential, initial_potential
@@ -141,7 +142,7 @@ def costs_of(request: SelectRequest, candidates: Configurations) -> Array | None
     """
     if request.costs is None and request.cost_exponent is None:
         return None
-    if request.costs is not None and request.cost_exponent is not None:
+    if request.costs is not None and request.cost_exponent is not None and not request.carve:
         raise SettingError("Give 'costs' or 'cost_exponent', not both.")
     if request.rule not in (None, "maxvol"):
         raise SettingError(
@@ -186,7 +187,8 @@ def _choose_by_rule(
                 f"{' and '.join(GRADED)}."
             )
         species = request.species if potential is None else potential.species
-        grader = CommitteeGrader(read_committee(folder, request.committee, species))
+        members = read_committee(folder, request.committee, species)
+        grader = TrainedAtomsGrader(CommitteeGrader(members))
     elif rule in GRADED and (potential is None or not is_trained(potential) or not len(training)):
         raise SettingError(
             f"The rule '{rule}' goes by grades: give a trained potential and its training set, or "
@@ -234,8 +236,9 @@ def _choose_uncertain(
             "depend on what the potential is for; give both, such as 0.1 and 0.05."
         )
     species = request.species if potential is None else potential.species
+    members = read_committee(folder, request.committee, species)
     selection = select_uncertain(
-        CommitteeGrader(read_committee(folder, request.committee, species)),
+        TrainedAtomsGrader(CommitteeGrader(members)),
         candidates,
         threshold=request.threshold,
         entry=request.entry,

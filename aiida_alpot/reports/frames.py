@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aiida_alpot.ase_structures import sampler_of_frame
+from aiida_alpot.carving.labels import central_atom, frame_of_chunk
 from aiida_alpot.errors import SettingError
 from aiida_alpot.reports.labels import OriginOfLabel, labels_of
 from aiida_alpot.reports.provenance import ledger_entries_by_key, training_sets
@@ -33,7 +35,8 @@ def find_frame(potential: Any, name: str) -> OriginOfLabel:
 def story_of(potential: Any, frame: OriginOfLabel) -> dict[str, Any]:
     """Return what is known of a frame, step by step, as plain JSON.
 
-    ``sampled``, ``selected`` and ``labelled`` are null for what was given from outside.
+    ``sampled``, ``selected`` and ``labelled`` are null for what was given from outside, ``carved``
+    for what is no chunk of a frame.
     """
     one = frame.configuration
     node = next(
@@ -43,6 +46,7 @@ def story_of(potential: Any, frame: OriginOfLabel) -> dict[str, Any]:
     return {
         "frame": {"name": one.identifier, "hash": one.key, "atoms": one.n_atoms, "turn": one.turn},
         "sampled": _sampled(frame),
+        "carved": _carved(frame),
         "selected": _selected(node, one.identifier) if one.turn >= 0 else None,
         "labelled": _labelled(entry, node),
         "used": _used(potential, one.key),
@@ -61,6 +65,11 @@ def lines_of_story(story: Mapping[str, Any]) -> Iterator[str]:
             f"sampled   in turn {frame['turn']} by '{sampled['sampler']}' "
             f"({sampled['kind'] or 'unknown'}) from '{sampled['start']}', step "
             f"{sampled['step']}{at}; job {sampled['job'][:8] or '-'}"
+        )
+    if story["carved"] is not None:
+        yield (
+            f"carved    about atom {story['carved']['atom']} of that frame, the first atom here; "
+            "its force alone is trained on"
         )
     if selected is not None:
         grade = "-" if selected["grade"] is None else f"{selected['grade']:.4g}"
@@ -94,13 +103,21 @@ def _sampled(frame: OriginOfLabel) -> dict[str, Any] | None:
     if one.turn < 0:
         return None
     return {
-        "sampler": one.sampler,
+        "sampler": sampler_of_frame(one.sampler),
         "kind": frame.kind,
         "start": one.chain,
         "step": one.step,
         "temperature_K": frame.temperature,
         "job": frame.sample_job,
     }
+
+
+def _carved(frame: OriginOfLabel) -> dict[str, Any] | None:
+    """Return about which atom of its frame a chunk was carved, None of what is no chunk."""
+    one = frame.configuration
+    if sampler_of_frame(one.sampler) == one.sampler:
+        return None
+    return {"atom": central_atom(one.identifier), "frame": frame_of_chunk(one.identifier)}
 
 
 def _selected(node: Any, name: str) -> dict[str, Any] | None:

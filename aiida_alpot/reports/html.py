@@ -209,7 +209,11 @@ def _learning(data: ReportData) -> str:
 def _parity(data: ReportData) -> str:
     if not data.parity:
         return ""
-    counts = ", ".join(f"{escape(one.name)} {len(one.energy)}" for one in data.parity)
+    counts = ", ".join(
+        f"{escape(one.name)} {len(one.energy)}"
+        + (f" and {one.n_chunks} chunks, of which one force each" if one.n_chunks else "")
+        for one in data.parity
+    )
     return f"<p>Configurations: {counts}.</p>" + _picture(parity_plots(data.parity))
 
 

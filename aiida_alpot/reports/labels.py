@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiida_alpot.ase_structures import sampler_of_frame
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.reports.provenance import (
     TrainingConfiguration,
@@ -65,7 +66,7 @@ class LabelFilter:
         """Return whether a label is one of those asked for."""
         wanted = (
             (self.turns, one.turn),
-            (self.samplers, one.sampler),
+            (self.samplers, sampler_of_frame(one.sampler)),
             (self.starts, one.chain),
             (self.statuses, one.label_status),
         )
@@ -100,7 +101,7 @@ def labels_of(potential: Any, wanted: LabelFilter | None = None) -> list[OriginO
     runs = sampler_runs({one.training_set for one in configurations})
     found = []
     for one in configurations:
-        run = runs.get((one.training_set, one.turn, one.sampler))
+        run = runs.get((one.training_set, one.turn, sampler_of_frame(one.sampler)))
         temperature = None if run is None else run.temperature(one.step)
         if wanted.takes(one, temperature):
             kind = "" if run is None else str(run.settings.get("kind", ""))

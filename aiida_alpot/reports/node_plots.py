@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 
+from aiida_alpot.carving.labels import keep_central_forces
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading.active_rows import ActiveSet
 from aiida_alpot.mtp.evaluate import evaluate
@@ -57,7 +58,8 @@ def dimer_energies(potential: MomentTensorPotential) -> tuple[np.ndarray, dict[s
 
 
 def distributions(configurations: Configurations) -> Figure:
-    """Draw histograms of energies, forces, volumes and numbers of atoms."""
+    """Draw histograms of energies, forces, volumes and numbers of atoms, of chunks one force."""
+    configurations = keep_central_forces(configurations)
     n_atoms = np.maximum(configurations.n_atoms, 1)
     forces = np.linalg.norm(configurations.forces, axis=1)
     volumes = (configurations.volumes / n_atoms)[configurations.volumes > 0.0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_alpot.carving.labels import is_carved, keep_central_forces
 from aiida_alpot.errors import ServiceError
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.reports.costs import CampaignCosts, read_costs
@@ -42,6 +43,8 @@ class ParitySet:
         eV/atom.
     forces, predicted_forces : (m,) float64
         Components, eV/A.
+    n_chunks : int
+        Configurations beside those with an energy of which one force alone was trained on.
     """
 
     name: str
@@ -49,6 +52,7 @@ class ParitySet:
     predicted_energy: Array
     forces: Array
     predicted_forces: Array
+    n_chunks: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ def _parity_sets(potential: Any) -> list[ParitySet]:
 def parity_set(
     name: str, potential: MomentTensorPotential, configurations: Configurations
 ) -> ParitySet:
-    """Return labels and predictions of a set; what has no label is left out."""
+    """Return labels and predictions of a set; what has no label, or teaches none, is left out."""
+    configurations = keep_central_forces(configurations)
     prediction = predict(potential, configurations)
     n_atoms = configurations.n_atoms
     has_energy = np.isfinite(configurations.energy)
@@ -166,6 +171,7 @@ def parity_set(
         predicted_energy=(prediction.energy / n_atoms)[has_energy],
         forces=configurations.forces[has_force].ravel(),
         predicted_forces=prediction.forces[has_force].ravel(),
+        n_chunks=int(is_carved(configurations).sum()),
     )
 
 

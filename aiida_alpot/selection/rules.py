@@ -24,7 +24,7 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.active_set import build_active_set, empty_active_set
-from aiida_alpot.grading.grader import ExtrapolationGrader, Grader
+from aiida_alpot.grading.grader import ExtrapolationGrader, Grader, TrainedAtomsGrader
 from aiida_alpot.grading.row_space import with_generic_coefficients
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.selection.diversity import FarthestPointSelector, LeverageSelector
@@ -194,11 +194,11 @@ def _make_graded(
 
 def _grader_of(
     potential: MomentTensorPotential, training: Configurations, settings: RuleSettings
-) -> ExtrapolationGrader:
+) -> Grader:
     generic = with_generic_coefficients(potential)
     mode, method = settings.mode, settings.method
     if len(training):
         active_set = build_active_set(generic, training, mode=mode, method=method)
     else:
         active_set = empty_active_set(generic, mode=mode, method=method)
-    return ExtrapolationGrader(generic, active_set)
+    return TrainedAtomsGrader(ExtrapolationGrader(generic, active_set))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aiida_alpot.ase_structures import sampler_of_frame
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.selection.duplicates import find_like_known
@@ -146,7 +147,7 @@ def chain_indices(configurations: Configurations) -> Array:
     numbers: dict[tuple[int, str, str], int] = {}
     keys = zip(
         configurations.turn.tolist(),
-        configurations.sampler.tolist(),
+        map(sampler_of_frame, configurations.sampler.tolist()),
         configurations.chain.tolist(),
         strict=True,
     )

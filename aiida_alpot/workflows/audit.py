@@ -14,6 +14,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_alpot.ase_structures import sampler_of_frame
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.sampling.draw_keys import draw_key
@@ -56,7 +57,10 @@ def draw(
     hashes = everything.hashes()
     keys = [
         draw_key(
-            seed, str(everything.sampler[i]), str(everything.chain[i]), int(everything.step[i])
+            seed,
+            sampler_of_frame(str(everything.sampler[i])),
+            str(everything.chain[i]),
+            int(everything.step[i]),
         )
         for i in range(len(everything))
     ]

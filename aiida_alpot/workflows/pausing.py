@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from aiida_alpot.campaign.forecast import shown_core_time
 from aiida_alpot.data import ConfigurationsData
+from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.workflows.caching import CachingWorkChain
 from aiida_alpot.workflows.forecasting import law_of_forecast
 from aiida_alpot.workflows.label.builder import labeller
@@ -70,6 +71,18 @@ class PausingWorkChain(CachingWorkChain):
         settings = process.check_settings(label.calculator)
         return [
             process.work_of(configurations, index, settings) for index in range(len(configurations))
+        ]
+
+    def works_of_labels(self, node: ConfigurationsData) -> list[int]:
+        """Return the work that a label of each candidate means at most, of chunks where carved."""
+        works = self.works_of(node)
+        carve = CarveSettings.from_mapping(self.inputs.settings.get_dict().get("carve"))
+        if carve is None:
+            return works
+        large = carve.is_large(node.get_configurations()).tolist()
+        return [
+            min(work, carve.above_atoms) if is_large else work
+            for work, is_large in zip(works, large, strict=True)
         ]
 
     def _pauses_before(self, step: str) -> bool:

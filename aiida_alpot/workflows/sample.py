@@ -172,3 +172,4 @@ def sample_request(
         "audit_frames": audit_frames,
         "audit_seed": derive_seed(settings["seed"], turn, "audit"),
     }
+        **({"carve": dict(settings["carve"])} if settings.get("carve") else {}),

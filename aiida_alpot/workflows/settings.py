@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.jobs.requests import Request, parse_request
 
 SCHEMA = 1
@@ -171,8 +172,9 @@ SECTIONS: dict[str, type[Request]] = {
     "potential": PotentialSettings,
     "threads": ThreadSettings,
     "validation": ValidationSettings,
+    "carve": CarveSettings,
 }
-_MAY_BE_NULL = ("converge", "exploration", "validation")
+_MAY_BE_NULL = ("carve", "converge", "exploration", "validation")
 PAUSES = ("label", "fit")
 """Steps of a turn before which it can be made to wait for a person."""
 _PLAIN: dict[str, type | tuple[type, ...]] = {
@@ -210,7 +212,8 @@ def read_samplers(settings: Mapping[str, Any], *, exploration: bool) -> list[Sam
     Raises
     ------
     SettingError
-        If one is not usable, there are none, or two have one name.
+        If one is not usable, there are none, or two have one name; or if chains are to go on that
+        cannot.
     """
     entries: Any = settings.get("explore", [])
     if exploration:
@@ -266,6 +269,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     }
     for key, count in counts.items():
         if count < 1:
+    CarveSettings.from_mapping(settings.get("carve"))
             raise SettingError(f"{key} is {count}; it must be at least 1.")
 
 

@@ -15,7 +15,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, if_, while_
 
 from aiida_alpot.calculations import SelectCalculation
-from aiida_alpot.campaign.forecast import costs_of_labels
+from aiida_alpot.campaign.forecast import costs_of_labels, exponent_of_costs
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.accounting import costs_of_jobs, sum_by
@@ -214,7 +214,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             return left
         if "room" not in self.ctx:
             candidates = self.ctx.samples.outputs.candidates.values()
-            works = [work for node in candidates for work in self.works_of(node)]
+            works = [work for node in candidates for work in self.works_of_labels(node)]
             wanted = min(left, read_section(settings, BudgetSettings).labels_per_turn)
             self.ctx.room = room_for_labels(forecast, works, wanted)
             if self.ctx.room < wanted:
@@ -250,9 +250,11 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         if grades.per_cost:
             sets = [node for _, node in sorted(self.ctx.samples.outputs.candidates.items())]
             works = [work for node in sets for work in self.works_of(node)]
-            request["costs"] = costs_of_labels(
-                works, law_of_forecast(self.forecast()), exponent=grades.cost_exponent
-            )
+            law = law_of_forecast(self.forecast())
+            exponent = exponent_of_costs(law, grades.cost_exponent)
+            request["costs"] = costs_of_labels(works, law, exponent=exponent)
+            if "carve" in request:
+                request["cost_exponent"] = exponent  # of a chunk by its frame
         builder.settings = orm.Dict(request)
         options = job_options(self.inputs.get("options"), "fit", builder.code)
         builder.metadata = {**self._metadata("select"), "options": options}
@@ -443,6 +445,8 @@ def select_request(
         }
     if is_first:
         potential = read_section(settings, PotentialSettings)
+    if settings.get("carve") is not None:
+        request["carve"] = dict(settings["carve"])
         request["species"] = settings["species"]
         request["level"] = potential.level
         request["cutoff"] = potential.cutoff

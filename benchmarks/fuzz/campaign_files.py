@@ -39,6 +39,7 @@ explore:
     max_frames: 20
     record_every: 5
     starts_per_job: 2
+    restart: last_good_frame
     temperature_K: [300, 600]
     steps: 20
   - {name: relaxed, kind: relaxation, starts: [bulk]}
@@ -52,6 +53,13 @@ grades:
   per_cost: true
   cost_exponent: 3.0
   rule: maxvol
+carve:
+  above_atoms: 100
+  radius: 8.0
+  vacuum: 5.0
+  kind: cluster
+  passivate: null
+  per_structure: 3
 label:
   calculator: EMT
   settings: {}

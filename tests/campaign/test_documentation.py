@@ -32,6 +32,7 @@ SECTIONS = {
     "ITEM.": schema.StructureItem,
     "explore[].": schema.SamplerEntry,
     "grades.": schema.GradesSection,
+    "carve.": schema.CarveSection,
     "label.": schema.LabelSection,
     "fit.": schema.FitSection,
     "fit.weights.": schema.WeightsSection,

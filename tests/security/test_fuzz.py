@@ -64,6 +64,8 @@ def test_the_whole_campaign_has_every_section_and_every_key_of_those_that_decide
     for name in ("potential", "budget", "converge"):
         section = CampaignFile.model_fields[name].annotation
         assert set(content[name]) == set(section.model_fields), name
+    (carve, _) = CampaignFile.model_fields["carve"].annotation.__args__
+    assert set(content["carve"]) == set(carve.model_fields)
     of_committee = {f"force_deviation_{one}" for one in ("entry", "select", "break")}
     of_others = {*of_committee, "target_error", "tail_k", "tail_kind"}
     grades = CampaignFile.model_fields["grades"].annotation.model_fields

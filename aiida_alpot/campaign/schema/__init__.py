@@ -8,6 +8,7 @@ stands in :mod:`aiida_alpot.campaign.checks`. Units: Angstrom, eV, Kelvin, femto
 
 from aiida_alpot.campaign.schema.budget import BudgetSection
 from aiida_alpot.campaign.schema.campaign_file import CampaignFile
+from aiida_alpot.campaign.schema.carve import CarveSection
 from aiida_alpot.campaign.schema.converge import ConvergeSection, StationaryProperty
 from aiida_alpot.campaign.schema.explore import SamplerEntry
 from aiida_alpot.campaign.schema.fit import (
@@ -28,6 +29,7 @@ __all__ = [
     "CRYSTALS",
     "BudgetSection",
     "CampaignFile",
+    "CarveSection",
     "CommitteeSection",
     "ConvergeSection",
     "FirstCalculator",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aiida_alpot.campaign.schema.budget import BudgetSection
+from aiida_alpot.campaign.schema.carve import CarveSection
 from aiida_alpot.campaign.schema.converge import ConvergeSection
 from aiida_alpot.campaign.schema.explore import SamplerEntry
 from aiida_alpot.campaign.schema.fit import FitSection
@@ -38,6 +39,11 @@ class CampaignFile(Section):
         GradesSection(),
         "What counts as extrapolation.",
         "grader, gamma_entry, gamma_select, gamma_break, mode, method, ...",
+    )
+    carve: CarveSection | None = key(
+        None,
+        "Label chunks of frames that are too large to be labelled as a whole.",
+        "above_atoms, radius, vacuum, kind, passivate, per_structure, or nothing",
     )
     label: LabelSection = key(..., "Who labels.", "calculator, settings, code, ...")
     fit: FitSection = key(FitSection(), "How to fit.", "weights, max_iterations, ...")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aiida_alpot.carving.labels import is_carved
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.selection.duplicates import find_alike, find_like_known
 from aiida_alpot.selection.fingerprints import Fingerprint, FingerprintMaker, fingerprints
@@ -190,7 +191,9 @@ class _Gatekeeper:
         tolerance = self.settings.duplicate_tolerance
         if tolerance is None:
             return
-        places = self.open.tolist()
+        carved = is_carved(self.candidates)
+        # two chunks may hold the same atoms about two centres; alike ones are gone already
+        places = [place for place in self.open.tolist() if not carved[place]]
         sought = [*known_made, *(made[place] for place in places)]
         names = np.concatenate([known.identifier, self.candidates.identifier[places]])
         found = find_alike(sought, tolerance, n_known=len(known))[len(known) :]

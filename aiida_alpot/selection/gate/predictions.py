@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aiida_alpot.carving.labels import is_carved, keep_central_forces
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.fitting.hull import energies_above_hull
@@ -26,10 +27,14 @@ CONFIGURATIONS_PER_PART = 1000
 
 
 def find_large_forces(candidates: Configurations, places: Array, largest: float | None) -> Refused:
-    """Refuse candidates with a predicted force above ``largest``, eV/A, where there are forces."""
+    """Refuse candidates with a predicted force above ``largest``, eV/A, where there are forces.
+
+    Of a chunk the force that it teaches counts.
+    """
     if largest is None:
         return {}
-    sizes = np.nan_to_num(np.linalg.norm(candidates.forces, axis=1), nan=0.0)
+    forces = keep_central_forces(candidates).forces
+    sizes = np.nan_to_num(np.linalg.norm(forces, axis=1), nan=0.0)
     refused: Refused = {}
     for place in places.tolist():
         found = float(sizes[candidates.atoms_slice(place)].max(initial=0.0))
@@ -93,8 +98,10 @@ def find_high_energies(
     ----------
     largest : float or None
         Energy above the convex hull of the known configurations, eV/atom; for one composition,
-        above the lowest of them. Where known compositions do not span a candidate, it passes.
+        above the lowest of them. Where known compositions do not span a candidate, it passes, and
+        so does a chunk, whose energy nobody asks for.
     """
+    places, known = places[~is_carved(candidates)[places]], keep_central_forces(known)
     if largest is None or not len(places) or not np.isfinite(known.energy).any():
         return {}
     here = candidates.select(places).replace(level_of_theory="")
