@@ -28,6 +28,7 @@ class SampleCalculation(ContinuedCalculation):
     OUTPUTS: ClassVar[dict[str, tuple[str, type[ContentFileData], bool]]] = {
         "candidates": ("candidates.npz", ConfigurationsData, True),
         "audit": ("audit.npz", ConfigurationsData, False),
+        "restarts": ("restarts.npz", ConfigurationsData, False),
     }
 
     @classmethod
@@ -49,14 +50,22 @@ class SampleCalculation(ContinuedCalculation):
             required=False,
             help="Potentials whose disagreement grades, in place of an active set.",
         )
+        spec.input(
+            "restarts",
+            valid_type=ConfigurationsData,
+            required=False,
+            help="Frames in which chains begin in place of their starts; each names its chain.",
+        )
         spec.inputs.validator = _validate_inputs
 
     def request_files(self, files: JobFiles, settings: dict[str, Any]) -> dict[str, Any]:
         """Ship the starts of this job and the potential."""
         structures = self.inputs.structures.get_configurations()
         starts = starts_named(structures, settings.pop("chains"))
+        restarts = files.add_optional(self.inputs.get("restarts"), "go_on_from")
         return {
             **self.continuation_request(),
+            **({} if restarts is None else {"restarts": restarts}),
             "starts": files.write(starts, "starts"),
             "calculator": calculator_request(
                 files,

@@ -178,6 +178,7 @@ def _check_start(campaign: CampaignFile, source: str) -> None:
 
 def _check_samplers(campaign: CampaignFile, source: str) -> None:
     from aiida_alpot.sampling.registry import SAMPLERS, make_sampler
+    from aiida_alpot.sampling.restarting import START, can_go_on
 
     counts = Counter(sampler.name for sampler in campaign.explore)
     for index, sampler in enumerate(campaign.explore):
@@ -190,6 +191,10 @@ def _check_samplers(campaign: CampaignFile, source: str) -> None:
             if start not in campaign.start.structures:
                 known = ", ".join(campaign.start.structures)
                 raise wrong_value(source, (*place, "starts"), start, known)
+        if sampler.restart != START and not can_go_on(SAMPLERS[sampler.kind][0]):
+            kinds = ", ".join(kind for kind, (one, _) in SAMPLERS.items() if can_go_on(one))
+            allowed = f"{START} for {sampler.kind}; chains that can go on are those of {kinds}"
+            raise wrong_value(source, (*place, "restart"), sampler.restart, allowed)
         settings = settings_of(sampler)
         check_settings_of_class(SAMPLERS[sampler.kind][1], settings, source, place)
         made = attempt(partial(make_sampler, sampler.kind, settings), source, place)

@@ -122,6 +122,7 @@ def count_frames(
 def judge_chains(chains: Sequence[Mapping[str, Any]]) -> Condition:
     """Return whether every chain ran its whole length; one that stopped hides what lies behind."""
     early = [chain for chain in chains if not chain["completed"]]
+    later = [chain for chain in chains if chain.get("first_step")]
     if not chains:
         return Condition("chains", False, "no chain was run")
     if early:
@@ -133,6 +134,16 @@ def judge_chains(chains: Sequence[Mapping[str, Any]]) -> Condition:
             False,
             f"{len(early)} of {len(chains)} chains stopped early: {named} "
             f"({first['reason']}){others}",
+        )
+    if later:
+        first = later[0]
+        others = f", and {len(later) - 1} more" if len(later) > 1 else ""
+        named = f"{first['sampler']} from {first['chain']}"
+        return Condition(
+            "chains",
+            False,
+            f"{len(later)} of {len(chains)} chains ran only what the turn before had left of them: "
+            f"{named} (from step {first['first_step']}){others}",
         )
     return Condition("chains", True, f"all {len(chains)} chains ran their whole length")
 

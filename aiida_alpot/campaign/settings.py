@@ -88,6 +88,7 @@ def _sampler(entry: SamplerEntry, starts: dict[str, list[str]]) -> dict[str, Any
         "max_frames": entry.max_frames,
         "record_every": entry.record_every,
         "starts_per_job": starts_per_job(entry.kind, entry.starts_per_job, len(identifiers)),
+        "restart": entry.restart,
     }
 
 
@@ -143,7 +144,6 @@ def _grades(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _label(campaign: Campaign) -> dict[str, Any]:
 def _carve(campaign: Campaign) -> dict[str, Any]:
     """Return the section that says how large frames are cut up, nothing without one."""
     carve = campaign.content.carve
@@ -153,6 +153,7 @@ def _carve(campaign: Campaign) -> dict[str, Any]:
     return {"carve": {**carve.model_dump(), "smallest_radius": cutoff}}
 
 
+def _label(campaign: Campaign) -> dict[str, Any]:
     label = campaign.content.label
     return {
         "workchain": workchain_of(label.calculator, label.workchain),

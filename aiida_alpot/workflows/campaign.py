@@ -34,6 +34,7 @@ from aiida_alpot.workflows.ports import (
     define_predecessor_inputs,
     hand_out_committee,
     increment_name,
+    restarts_of,
 )
 from aiida_alpot.workflows.records import (
     LEDGERS,
@@ -255,6 +256,7 @@ class CampaignWorkChain(CachingWorkChain):
             builder.turn = self._predecessor()["turn"]
             if "outstanding" in self._predecessor():
                 builder.outstanding = self._predecessor()["outstanding"]
+            builder.restarts = restarts_of(self._predecessor())
         builder.metadata = {"label": "learn", "call_link_label": "learn"}
         self.to_context(learning=self.submit(builder))
 

@@ -21,8 +21,10 @@ from aiida_alpot.workflows.ports import (
     define_committee_input,
     define_committee_output,
     define_loop_exit_codes,
+    define_restarts_input,
     hand_out_committee,
     held_out_name,
+    restarts_of,
 )
 from aiida_alpot.workflows.records import LEDGERS, count_spent, has_converged
 from aiida_alpot.workflows.settings import (
@@ -59,6 +61,7 @@ class LearnWorkChain(CachingWorkChain):
             help="Records of the turns before the loop.",
         )
         spec.input(OUTSTANDING, valid_type=ConfigurationsData, required=False)
+        define_restarts_input(spec)
         spec.outline(
             cls.prepare, while_(cls.may_go_on)(cls.run_turn, cls.inspect_turn), cls.conclude
         )
@@ -85,6 +88,7 @@ class LearnWorkChain(CachingWorkChain):
         self.ctx.training = dict(self.inputs.training)
         self.ctx.test = dict(self.inputs.get("test", {}))
         self.ctx.outstanding = self.inputs.get(OUTSTANDING)
+        self.ctx.restarts = restarts_of(self.inputs)
         self.ctx.ledgers = {}
         self.ctx.records = dict(self.inputs.get("records", {}))
         self.ctx.child = None
@@ -108,6 +112,7 @@ class LearnWorkChain(CachingWorkChain):
         builder.committee = dict(self.ctx.committee)
         builder.training = dict(self.ctx.training)
         builder.test = dict(self.ctx.test)
+        builder.restarts = dict(self.ctx.restarts)
         builder.history = self.history()
         builder.forecast = orm.Dict(self.ctx.forecast)
         if self.ctx.outstanding is not None:
@@ -163,6 +168,7 @@ class LearnWorkChain(CachingWorkChain):
             self.ctx.potential = outputs.potential
             self.ctx.active_set = outputs.active_set
             self.ctx.committee = committee_of(outputs)
+        self.ctx.restarts = restarts_of(outputs)
         kept_back = self.criterion().reserved_labels
         had_labels = spent_before + kept_back < self.budget().labels
         self.ctx.verdict = self._verdict(child, had_labels=had_labels)

@@ -11,6 +11,7 @@ from aiida.engine import ProcessSpec, WorkChain
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 
 PREDECESSOR = "predecessor"
+RESTARTS = "restarts"
 REFIT = "_refit"
 """Ends the name of the record of a fit before the first turn of a successor."""
 """Inputs of a campaign that goes on from another one."""
@@ -70,6 +71,33 @@ def define_committee_output(spec: ProcessSpec) -> None:
     )
 
 
+def define_restarts_input(spec: ProcessSpec) -> None:
+    """Give a WorkChain the frames from which chains of the turn before can go on."""
+    spec.input_namespace(
+        RESTARTS,
+        valid_type=ConfigurationsData,
+        dynamic=True,
+        required=False,
+        help="Where chains go on that the turn before stopped, by the name of their job.",
+    )
+
+
+def define_restarts_output(spec: ProcessSpec) -> None:
+    """Give a WorkChain the frames from which chains can go on as outputs."""
+    spec.output_namespace(
+        RESTARTS,
+        valid_type=ConfigurationsData,
+        dynamic=True,
+        required=False,
+        help="Last known frames of chains that their grades stopped, by the name of their job.",
+    )
+
+
+def restarts_of(source: Any) -> dict[str, ConfigurationsData]:
+    """Return where chains go on among inputs or outputs, by the names of their jobs."""
+    return dict(source[RESTARTS].items()) if RESTARTS in source else {}
+
+
 def define_predecessor_inputs(spec: ProcessSpec) -> None:
     """Give the campaign the state that its predecessor left, from which it goes on."""
     spec.input_namespace(PREDECESSOR, required=False, help="What another campaign has come to.")
@@ -88,6 +116,7 @@ def define_predecessor_inputs(spec: ProcessSpec) -> None:
         ("training", ConfigurationsData),
         ("test", ConfigurationsData),
         ("unlabelled", ConfigurationsData),
+        (RESTARTS, ConfigurationsData),
         ("ledgers", orm.Dict),
         ("records", orm.Dict),
     ):

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.jobs.requests import Request, parse_request
+from aiida_alpot.sampling.registry import SAMPLERS
+from aiida_alpot.sampling.restarting import LAST_GOOD_FRAME, require_restarts
 
 SCHEMA = 1
 COMMITTEE = "committee"
@@ -40,6 +42,12 @@ class SamplerSettings(Request):
     max_frames: int
     record_every: int
     starts_per_job: int = 1
+    restart: Literal["start", "last_good_frame"] = "start"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a chain that its grade stopped goes on in the next turn."""
+        return self.restart == LAST_GOOD_FRAME
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,7 @@ class ThreadSettings(Request):
 
 SECTIONS: dict[str, type[Request]] = {
     "budget": BudgetSettings,
+    "carve": CarveSettings,
     "converge": ConvergeSettings,
     "exploration": ExplorationSettings,
     "fit": FitSettings,
@@ -172,7 +181,6 @@ SECTIONS: dict[str, type[Request]] = {
     "potential": PotentialSettings,
     "threads": ThreadSettings,
     "validation": ValidationSettings,
-    "carve": CarveSettings,
 }
 _MAY_BE_NULL = ("carve", "converge", "exploration", "validation")
 PAUSES = ("label", "fit")
@@ -222,6 +230,10 @@ def read_samplers(settings: Mapping[str, Any], *, exploration: bool) -> list[Sam
         _parse(SamplerSettings, entry, f"explore, entry {number}")
         for number, entry in enumerate(entries)
     ]
+    for sampler in samplers:
+        kind = str(sampler.sampler.get("kind"))
+        if sampler.goes_on and kind in SAMPLERS:
+            require_restarts(SAMPLERS[kind][0], kind)
     names = [sampler.name for sampler in samplers]
     if not names or len(set(names)) < len(names):
         raise SettingError(f"The samplers need names of their own, found {names}.")
@@ -257,6 +269,7 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     if settings.get("exploration") is not None:
         read_samplers(settings, exploration=True)
     _check_grades(settings)
+    CarveSettings.from_mapping(settings.get("carve"))
     counts = {
         "budget.labels": read_section(settings, BudgetSettings).labels,
         "budget.labels_per_turn": read_section(settings, BudgetSettings).labels_per_turn,
@@ -269,7 +282,6 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     }
     for key, count in counts.items():
         if count < 1:
-    CarveSettings.from_mapping(settings.get("carve"))
             raise SettingError(f"{key} is {count}; it must be at least 1.")
 
 

@@ -18,13 +18,20 @@ from aiida import orm
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
-from aiida_alpot.workflows.ports import PREDECESSOR, committee_of, held_out_name
+from aiida_alpot.workflows.ports import (
+    PREDECESSOR,
+    RESTARTS,
+    committee_of,
+    held_out_name,
+    restarts_of,
+)
 from aiida_alpot.workflows.records import LEDGERS
 
 BUDGET_SPENT, TURNS_USED, STOPPED = 501, 502, 504
 REFITTED = ("potential", "fit", "species")
 """Sections of the settings after whose change a potential is fitted before anything is sampled."""
 
+_NAMESPACES = ("committee", "training", "test", "ledgers", "records", "unlabelled", RESTARTS)
 _TAKEN = ("increment", "held_out", "record", OUTSTANDING, *LEDGERS)
 
 
@@ -46,6 +53,8 @@ class CampaignState:
         Whose labels were on their way when the last turn closed.
     unlabelled : dict of ConfigurationsData
         What a turn that was lost had selected, and whose labels were not brought together.
+    restarts : dict of ConfigurationsData
+        Where chains go on that the last turn stopped, by the names of their jobs.
     is_fitted : bool
         Whether the potential was fitted to all of ``training``.
     """
@@ -62,6 +71,7 @@ class CampaignState:
     records: dict[str, orm.Dict] = field(default_factory=dict)
     outstanding: ConfigurationsData | None = None
     unlabelled: dict[str, ConfigurationsData] = field(default_factory=dict)
+    restarts: dict[str, ConfigurationsData] = field(default_factory=dict)
     is_fitted: bool = True
 
     def as_inputs(self, *, refit: bool = False) -> dict[str, Any]:
@@ -79,7 +89,7 @@ class CampaignState:
         ):
             if getattr(self, name) is not None:
                 inputs[name] = getattr(self, name)
-        for name in ("committee", "training", "test", "ledgers", "records", "unlabelled"):
+        for name in _NAMESPACES:
             inputs[name] = dict(getattr(self, name))
         return inputs
 
@@ -129,7 +139,7 @@ def _state_given(campaign: orm.WorkChainNode) -> CampaignState:
     for name in ("potential", "active_set", "initial_potential", "initial_active_set", OUTSTANDING):
         if name in given:
             setattr(state, name, given[name])
-    for name in ("committee", "training", "test", "ledgers", "records", "unlabelled"):
+    for name in _NAMESPACES:
         if name in given:
             setattr(state, name, dict(given[name].items()))
     return state
@@ -190,6 +200,7 @@ def _take_turn(
     if "record" in found:
         state.records[f"turn_{number:03d}"] = found["record"]
     state.outstanding = found.get(OUTSTANDING)
+    state.restarts = restarts_of(turn.outputs)
     if ended_well:
         _take_potential(state, turn.outputs)
 
@@ -241,6 +252,8 @@ def successor_builder(
     if "start" in kept and "start" in replaced and goes_on:
         state.unlabelled[f"given_{state.turn:03d}"] = kept["start"]
     kept["test"] = {**kept.get("test", {}), **replaced.pop("test", {})}
+    if settings is not None and explores_anew(before, settings, campaign.inputs, replaced):
+        state.restarts = {}
     for name, node in {**kept, **replaced}.items():
         builder[name] = node
     if goes_on:
@@ -273,6 +286,15 @@ def _sets_to_label(campaign: orm.WorkChainNode, state: CampaignState) -> dict[st
     if "start" in given and not labelled:
         kept["start"] = given["start"]
     return kept
+
+
+def explores_anew(
+    before: Mapping[str, Any], after: Mapping[str, Any], given: Any, replaced: Mapping[str, Any]
+) -> bool:
+    """Return whether samplers or their starts are others, so that every chain begins at its own."""
+    structures = replaced.get("structures", given["structures"])
+    has_moved = structures.content != given["structures"].content
+    return bool(before["explore"] != after["explore"] or has_moved)
 
 
 def needs_fit(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -31,14 +31,18 @@ from aiida_alpot.workflows.measuring import MeasuringWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.pausing import PausingWorkChain
 from aiida_alpot.workflows.ports import (
+    RESTARTS,
     committee_of,
     define_campaign_inputs,
     define_committee_input,
     define_committee_output,
+    define_restarts_input,
+    define_restarts_output,
     define_turn_exit_codes,
     hand_out_committee,
     held_out_name,
     increment_name,
+    restarts_of,
 )
 from aiida_alpot.workflows.records import (
     HISTORY,
@@ -88,6 +92,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             help="Whose labels were on their way when the turn before closed.",
         )
         define_committee_input(spec)
+        define_restarts_input(spec)
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
         )
@@ -131,6 +136,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         spec.output("potential", valid_type=PotentialData, required=False)
         spec.output("active_set", valid_type=ActiveSetData, required=False)
         define_committee_output(spec)
+        define_restarts_output(spec)
         spec.output("increment", valid_type=ConfigurationsData, required=False)
         spec.output("held_out", valid_type=ConfigurationsData, required=False)
         spec.output(
@@ -178,6 +184,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         builder.settings = self.ctx.settings
         builder.files = self.inputs.get("files", {})
         builder.committee = committee_of(self.inputs)
+        builder.restarts = restarts_of(self.inputs)
         builder.code = code_for(self.inputs.codes, "sample")
         builder.metadata = self._metadata("sample")
         self.to_context(samples=self.submit(builder))
@@ -394,6 +401,8 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
             if name in source:
                 self.out(name, source[name])
         hand_out_committee(self, source)
+        for name, node in restarts_of(self.ctx.samples.outputs).items():
+            self.out(f"{RESTARTS}.{name}", node)
         if "potential" not in self.outputs:
             return self.exit_codes.ERROR_FIT_FAILED.format(message="exploration selected nothing")
         return None
@@ -436,6 +445,8 @@ def select_request(
     if not (is_first and grades.grader == COMMITTEE):  # its thresholds are no grades of MAXVOL
         request["threshold"] = grades.gamma_select
         request["entry"] = grades.gamma_entry
+    if settings.get("carve") is not None:
+        request["carve"] = dict(settings["carve"])
     if grades.rule is not None and not (is_first and grades.goes_by_grades):
         request["rule"] = grades.rule
         request |= {
@@ -445,8 +456,6 @@ def select_request(
         }
     if is_first:
         potential = read_section(settings, PotentialSettings)
-    if settings.get("carve") is not None:
-        request["carve"] = dict(settings["carve"])
         request["species"] = settings["species"]
         request["level"] = potential.level
         request["cutoff"] = potential.cutoff

@@ -104,6 +104,14 @@ def test_a_chain_that_stopped_early_is_named():
     assert not judge_chains([]).holds
 
 
+def test_a_chain_that_ran_only_what_was_left_of_it_holds_no_turn():
+    condition = judge_chains([chain(), chain(chain="vacancy", first_step=650)])
+    assert not condition.holds
+    assert "1 of 2 chains ran only what the turn before had left" in condition.detail
+    assert "nvt from vacancy (from step 650)" in condition.detail
+    assert judge_chains([chain(first_step=0)]).holds
+
+
 @pytest.mark.parametrize(
     ("values", "tolerance", "holds"),
     [

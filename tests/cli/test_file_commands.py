@@ -204,6 +204,32 @@ def test_sample_keeps_frames_and_says_why_each_chain_ended(fitted, files, figure
     assert np.isfinite(frames.grade).all()
 
 
+def test_sample_writes_from_where_chains_can_go_on_and_goes_on(
+    fitted, files, figures_of, alpot, tmp_path
+):
+    words = (
+        *("sample", fitted / "cu.mtp", files / "test.xyz", "--training", files / "labelled.xyz"),
+        *("--set", "temperature_K=[100, 4000]", "steps=300"),
+        *("--record-every", 1, "--gamma-select", 1.5, "--gamma-break", 2.0, "-o", "frames.npz"),
+    )
+    chains = figures_of(*words, "--restarts", "left.npz")["chains"]
+    left = Configurations.load(tmp_path / "left.npz")
+    assert set(left.chain) <= {one["chain"] for one in chains if one["stop"] == "gamma_break"}
+    assert (left.grade <= 1.5).all()
+    result = alpot(*words, "--go-on", "left.npz", "--gamma-break", 1e6, "--json", "again.json")
+    assert result.exit_code == 0, result.output
+    again = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))["chains"]
+    steps = dict(zip(left.chain.tolist(), left.step.tolist(), strict=True))
+    assert steps
+    assert {one["chain"]: one["first_step"] for one in again} == {
+        one["chain"]: steps.get(one["chain"], 0) for one in chains
+    }
+    rattled = ("--kind", "rattled", "--restarts", "left.npz", "-o", "frames.npz")
+    refused = alpot("sample", fitted / "cu.mtp", files / "test.xyz", *rattled)
+    assert refused.exit_code != 0
+    assert "cannot go on" in refused.output
+
+
 def test_label_records_the_level_of_theory_and_convert_keeps_all(files, alpot, tmp_path):
     assert (
         alpot("label", files / "bare.xyz", "--calculator", "EMT", "-o", "labelled.xyz").exit_code

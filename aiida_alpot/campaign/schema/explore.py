@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiida_alpot.campaign.schema.keys import NAME, Count, Name, OpenSection, key
 
 
@@ -25,4 +27,10 @@ class SamplerEntry(OpenSection):
         1,
         "Chains that share a job; starts that belong together, as the ends of a path, always do.",
         "numbers from 1",
+    )
+    restart: Literal["start", "last_good_frame"] = key(
+        "start",
+        "Where a chain that its grade stopped begins in the next turn: at its start, or at the "
+        "last frame whose grade was at most grades.gamma_select.",
+        "start or last_good_frame",
     )

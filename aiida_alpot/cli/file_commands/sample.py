@@ -67,6 +67,19 @@ BREAK_SHARE = 5.0
     show_default=True,
     help="Steps between recorded frames.",
 )
+@click.option(
+    "--restarts",
+    type=FILE,
+    help="Write here (.npz) from where chains that their grade stopped can go on: the last frame "
+    "up to --gamma-select, looked at every --record-every steps.",
+)
+@click.option(
+    "--go-on",
+    type=FILE,
+    callback=existing,
+    help="Begin chains with the frames of this file, which --restarts wrote in an earlier run from "
+    "the same STARTS.",
+)
 @seed_option
 @threads_option
 @required_output_option
@@ -82,6 +95,8 @@ def command(
     gamma_select: float | None,
     gamma_break: float | None,
     species: tuple[str, ...],
+    restarts: Path | None,
+    go_on: Path | None,
     seed: int,
     threads: int,
     output: Path,
@@ -118,6 +133,10 @@ def command(
             calculator["active_set"] = _build_active_set(job.path, read_usable(training, species))
         elif holds_active_set(potential):
             calculator["active_set"] = job.add_active_set(potential, species)
+        if restarts is not None:
+            rules["restart"] = "last_good_frame"
+        if go_on is not None:
+            rules["restarts"] = job.add_configurations(read_usable([go_on], species), "go_on_from")
         result = job.run(
             "sample",
             calculator=calculator,
@@ -128,14 +147,22 @@ def command(
             **rules,
         )
         candidates = job.configurations("candidates.npz")
+        left = job.path / "restarts.npz"
+        to_go_on_from = job.configurations("restarts.npz") if left.is_file() else None
     if len(candidates):
         write_configurations(candidates, output, species=species)
+    if restarts is not None and to_go_on_from is not None:
+        write_configurations(to_go_on_from, restarts, species=species)
     if json_file is not None:
         write_json({"chains": result["chains"]}, json_file)
     for chain in result["chains"]:
         click.echo(f"{chain['chain']}: {chain['steps']} steps, {chain['stop']}: {chain['reason']}")
     written = f"; written to {output}" if len(candidates) else ""
     click.echo(f"{len(candidates)} frames kept{written}")
+    if restarts is not None:
+        count = 0 if to_go_on_from is None else len(to_go_on_from)
+        written = f"; written to {restarts}" if count else ""
+        click.echo(f"{count} chains can go on{written}")
 
 
 def _thresholds(
