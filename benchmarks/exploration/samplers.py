@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,8 +36,8 @@ from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import StopRules
 
-from .curves import draw, summarize
-from .learning import learn
+from .curves import FIGURE, TESTS, draw, summarize
+from .learning import interval, learn
 from .pools import SMALLEST, deformed
 from .seeds import run_seeds
 from .teachers import Teacher
@@ -221,12 +220,32 @@ def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
     return result
 
 
+def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the summary of all schemes, and errors with a bias over those without it."""
+    summary = summarize(results, SCHEMES, reference="random")
+    for name in BIASES:
+        found = {}
+        for test in TESTS:
+            pairs = [
+                [one["curves"][scheme][-1][test][FIGURE] for scheme in (f"{name}_biased", name)]
+                for one in results
+            ]
+            found[test] = interval([biased / plain for biased, plain in pairs])
+        summary[f"{name}_biased_over_plain"] = found
+        told = "; ".join(
+            f"{test} {one['mean']:.2f} ({one['low']:.2f}-{one['high']:.2f})"
+            for test, one in found.items()
+        )
+        summary["lines"].append(f"force errors of {name} with a bias over those without: {told}")
+    return summary
+
+
 def main() -> None:
     """Measure, print, write."""
     run_seeds(
         __doc__,
         run_seed=run_seed,
-        summarize=partial(summarize, names=SCHEMES, reference="random"),
+        summarize=compare,
         tell=lambda summary: summary["lines"],
         draw=lambda results, path, teacher: draw(
             results, SCHEMES, path, reference="random", title=f"samplers, teacher {teacher.name}"

@@ -4,7 +4,8 @@
 Every rule chooses from the same pool (correlated frames of molecular dynamics and deformed cells),
 from the same first training set, as many at a time, until all have the same number of labels.
 Grades of ``committee`` are deviations of forces among members fitted to bootstrap samples; those of
-``tail`` and ``uncertainty`` are of the active set. Judged on the frozen gentle and difficult sets:
+``tail`` and ``uncertainty`` are of the active set; ``half_random`` takes every other one by MAXVOL
+over neighbourhoods, the others at random. Judged on the frozen gentle and difficult sets:
 by the errors, and by the labels that a rule needs for the error that random selection ends with,
 over those of random selection. Prints a line for each rule, and JSON:
 
@@ -43,6 +44,7 @@ RULES = (
     "cur",
     "tail",
     "uncertainty",
+    "half_random",
 )
 PER_TURN, LABELS = 4, 51
 EACH, RARE = 25, 60  # frames of each trajectory of the pool, and cells that are far from them
@@ -52,7 +54,8 @@ MEMBERS = 5
 def settings_of(rule: str) -> tuple[str, RuleSettings]:
     """Return the name of a rule in the package, and its settings: no threshold, equal numbers."""
     mode = "configuration" if rule == "maxvol_configuration" else "neighborhood"
-    name = {"committee": "uncertainty"}.get(rule, rule.split("_", maxsplit=1)[0])
+    same = {"committee": "uncertainty", "half_random": "maxvol"}
+    name = same.get(rule, rule.split("_", maxsplit=1)[0])
     if rule == "farthest_points":
         name = rule
     # a rank-revealing volume grows above 1; lower thresholds would fill up with what adds nothing
@@ -86,7 +89,8 @@ def choose_by(rule: str, pool: Configurations, seed: int) -> Any:
         selector = make_selector(
             name, training=training, potential=potential, grader=grader, settings=settings
         )
-        picked = selector.select(pool.select(remaining), limit=PER_TURN, rng=rng)
+        limit = PER_TURN // 2 if rule == "half_random" else PER_TURN
+        picked = selector.select(pool.select(remaining), limit=limit, rng=rng)
         chosen = list(remaining[picked.indices])
         others = [index for index in remaining if index not in set(chosen)]
         chosen += list(rng.permutation(others)[: PER_TURN - len(chosen)])
