@@ -55,6 +55,7 @@ class SelectCalculation(AlpotCalculation):
         for name, help_text in (
             ("quarantined", "Configurations whose labels failed for good."),
             ("pending", "Configurations whose labels are on their way."),
+            ("frozen", "Test sets; what is like one of their configurations is not selected."),
         ):
             spec.input_namespace(
                 name, valid_type=ConfigurationsData, dynamic=True, required=False, help=help_text
@@ -69,4 +70,5 @@ class SelectCalculation(AlpotCalculation):
             "candidates": files.add_each(self.inputs.candidates, "candidates"),
             "quarantined": files.add_each(self.inputs.get("quarantined", {}), "quarantined"),
             "pending": files.add_each(self.inputs.get("pending", {}), "pending"),
+            "frozen": files.add_each(self.inputs.get("frozen", {}), "frozen"),
         }

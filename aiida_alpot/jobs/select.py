@@ -201,7 +201,7 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     ranked = candidates.replace(grade=filled).select(chosen)
     rng = np.random.default_rng(request.seed)
     split = split_by_chain if request.test_split == "chain" else split_by_frame
-    kept, held_out = split(ranked, request.test_fraction, rng)
+    kept, held_out = _without_starts(ranked, *split(ranked, request.test_fraction, rng))
     ranked.select(kept).save(folder / SELECTED_FILE)
     if request.test_fraction > 0.0:
         ranked.select(held_out).save(folder / TEST_FILE)
@@ -244,6 +244,15 @@ def _told_of_chunks(
         "n_chunks": int(of_chunks.sum()),
         "n_chunks_selected": int((of_chunks & np.array(taken, dtype=bool)).sum()),
     }
+
+
+def _without_starts(chosen: Configurations, kept: Array, held_out: Array) -> tuple[Array, Array]:
+    """Return what is trained on and what is held out, with the starts of chains among the first.
+
+    A start comes again in every turn; held out, its chain could never get beyond it.
+    """
+    is_start = (chosen.turn[held_out] >= 0) & (chosen.step[held_out] == 0)
+    return np.sort(np.concatenate([kept, held_out[is_start]])), held_out[~is_start]
 
 
 def _refuse_frozen(

@@ -241,6 +241,7 @@ class TurnWorkChain(MeasuringWorkChain, PausingWorkChain):
         builder.candidates = dict(self.ctx.samples.outputs.candidates)
         builder.training = self.inputs.get("training", {})
         builder.quarantined = find_quarantined(settings)
+        builder.frozen = self.inputs.get("test", {})
         if OUTSTANDING in self.inputs:
             builder.pending = {OUTSTANDING: self.inputs[OUTSTANDING]}
         if "potential" in self.inputs:

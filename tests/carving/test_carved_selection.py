@@ -253,6 +253,19 @@ def test_held_out_frames_are_chunks_too(folder, ask, particles):
     assert len(set(held_out.chain.tolist())) == 1
 
 
+def test_a_start_that_extrapolates_is_trained_on_with_all_that_is_held_out_of_its_chain(
+    folder, ask, particles
+):
+    more = frames_of([rattled(particles.atoms(0), 0.1, seed) for seed in (10, 11)], chain="other")
+    first = concatenate([particles.select([0, 1]), more]).replace(step=np.array([0, 10, 0, 10]))
+    first.save(folder / "candidates.npz")
+    _, selected = ask(test_fraction=0.5, rule="uncertainty", limit=50)
+    held_out = Configurations.load(folder / "test.npz")
+    assert (held_out.step == 10).all()
+    assert (selected.step == 0).sum() == 2
+    assert len(held_out) == 1
+
+
 def test_before_the_first_fit_large_frames_are_left_out_and_it_is_said_why(ask):
     keys = {"potential": None, "training": [], "species": ["Cu"], "level": 6, "cutoff": 4.5}
     result, selected = ask(**keys, limit=5, mode="configuration", threshold=1.0, entry=1.0)
