@@ -16,6 +16,7 @@ from .learning import falling, interval, labels_to_reach, mean_curve
 
 TESTS = ("gentle", "difficult")
 FIGURE = "forces_eV_per_A"
+TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 
 def summarize(
@@ -107,6 +108,10 @@ def draw(
                 )
         axes.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
         axes.set(xscale="log", xlabel=words)
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in TICKS if low <= tick <= high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
         axes.set_yticks(range(len(names)), [])
         axes.invert_yaxis()
     panels[2].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])

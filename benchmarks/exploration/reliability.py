@@ -47,6 +47,7 @@ STEPS_TO_LEARN, STEPS_TO_JUDGE = 2000, 20000
 GAMMA_SELECT, GAMMA_BREAK = 2.0, 10.0
 EVERY = 10
 PER_TURN, MOST_TURNS = 10, 20
+TICKS = (0.1, 0.2, 0.5, 1.0)  # eV/A, of the plot
 BROKEN = 100.0  # eV/A; a trajectory that has left all sense counts with this error
 
 
@@ -249,6 +250,8 @@ def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
         axes.plot([place] * len(results), [one[way][name] for one in results], "o", alpha=0.7)
     axes.set_xticks(range(len(bars)), [label.replace(", ", ",\n") for *_, label in bars])
     axes.set(yscale="log", title=f"{teacher.element}, teacher {teacher.name}")
+    axes.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes.set_yticks([], minor=True)
     axes.set_ylabel("largest true force error in dynamics, eV/A")
     figure.savefig(path, dpi=120)
 

@@ -39,12 +39,27 @@ def run_seeds(
     for seed in (seed for seed in range(given.seeds) if seed not in known):
         results.append(run_seed(teacher, seed))
         if given.json is not None:
-            content = {"teacher": teacher.name, "summary": summarize(results), "seeds": results}
-            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            keep(given.json, teacher.name, summarize(results), results)
     for line in tell(summarize(results)):
         print(line)
     if given.plot is not None:
         draw(results, given.plot, teacher)
+
+
+def keep(path: Path, teacher: str, summary: dict[str, Any], results: Results) -> None:
+    """Write a summary to read, and a line for each seed, of which four digits are enough."""
+    lines = ",\n".join(json.dumps(rounded(one)) for one in results)
+    head = json.dumps({"teacher": teacher, "summary": summary}, indent=1).removesuffix("\n}")
+    path.write_text(f'{head},\n "seeds": [\n{lines}\n]}}\n', encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return nested content with all its numbers cut to four digits."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def load_seeds(path: Path | None) -> Results:

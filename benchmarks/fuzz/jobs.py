@@ -234,6 +234,7 @@ def bare_chain(name: str) -> Any:
         largest_grade=0.0,
         stop=None,
         final={},
+        describe_last=dict,
         last=None,
         last_step=0,
         memory=LastKnownFrame(2.0, 1),
