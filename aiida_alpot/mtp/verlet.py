@@ -49,8 +49,8 @@ class VerletList:
 
     @property
     def reference(self) -> Atoms:
-        """The structure that the list was made for."""
-        return self._atoms.copy()
+        """The structure that the list was made for; not to be changed."""
+        return self._atoms
 
     def update(self, atoms: Atoms) -> None:
         """Follow the atoms; the list is made anew only if a pair could be missing.
@@ -67,6 +67,10 @@ class VerletList:
         self._positions = np.ascontiguousarray(atoms.positions)
         self._cells = np.ascontiguousarray(atoms.cell.array)[None]
         self._smallest_squares = []
+
+    def forget(self) -> None:
+        """Make the list anew at the next update: what was listed before shall leave no trace."""
+        self._atoms = Atoms()
 
     def rows(self, start: int, stop: int, memory: PairMemory) -> NeighborList:
         """Return the list with the present vectors of the atoms from ``start`` to ``stop``.

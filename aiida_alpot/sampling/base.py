@@ -66,6 +66,12 @@ class Sampler(Protocol):
     generator, to which the driver sends the :class:`~aiida_alpot.sampling.stopping.Stop` that held
     of a frame, or None.
 
+    A sampler that can be interrupted has a method ``state()``, which tells as JSON what it needs to
+    yield all frames after the one that it has just yielded (None: the chain begins once more), and
+    takes that as ``moving`` in ``frames``. One that can be interrupted only between pieces of its
+    work has a flag ``is_resting`` beside it: true where the frame just yielded is the first of a
+    piece; the state is that before this frame, which it yields once more.
+
     A sampler that moves one geometry may say ``goes_on = True``: then its ``frames`` take a
     ``restart`` of the only chain (:class:`~aiida_alpot.sampling.restarting.Restart`), which begins
     there with the frame and the step that the restart names.

@@ -4,10 +4,13 @@
 Numbers are written with all digits. What a chain remembers (its recorder, its stop conditions, its
 counts) and the frames that it kept are in it, and where its sampler tells one, the state of
 the motion; without that the chain that was running begins once more, with the same random numbers.
+Chains that depend on one another (a population, structures that relax together) all go on or all
+begin once more.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -48,11 +51,44 @@ def describe_atoms(atoms: Atoms) -> dict[str, Any]:
 def atoms_from(described: Mapping[str, Any]) -> Atoms:
     """Return the atoms that :func:`describe_atoms` described."""
     return Atoms(
-        numbers=described["numbers"],
+        numbers=np.array(described["numbers"], dtype=int).reshape(-1),
         positions=np.array(described["positions"], dtype=float).reshape(-1, 3),
         cell=np.array(described["cell"], dtype=float).reshape(3, 3),
         pbc=described["pbc"],
     )
+
+
+def pack(array: np.ndarray) -> dict[str, Any]:
+    """Return an array as JSON: its bytes as text, which is shorter than digits and as exact."""
+    content = np.asarray(array, order="C")
+    text = base64.b64encode(content.tobytes()).decode("ascii")
+    return {"dtype": content.dtype.str, "shape": list(content.shape), "bytes": text}
+
+
+def unpack(packed: Mapping[str, Any]) -> np.ndarray:
+    """Return the array that :func:`pack` wrote; ValueError where it is of another kind."""
+    dtype = np.dtype(str(packed["dtype"]))
+    if dtype.kind not in "biufU":
+        raise ValueError(f"no array of {dtype}")
+    content = base64.b64decode(packed["bytes"], validate=True)
+    shape = tuple(int(length) for length in packed["shape"])
+    array: np.ndarray = np.frombuffer(content, dtype=dtype).reshape(shape).copy()
+    return array
+
+
+def pairs_of(calculator: Any) -> Atoms | None:
+    """Return the structure that the calculator's list of pairs was made for, None without one.
+
+    The order in which pairs are summed is that of the list.
+    """
+    reference = getattr(getattr(calculator, "neighbors", None), "reference", None)
+    return reference if reference is not None and len(reference) else None
+
+
+def restore_pairs(calculator: Any, described: Mapping[str, Any] | None) -> None:
+    """Let a calculator make its list of pairs for the structure that another one made it for."""
+    if described is not None:
+        calculator.neighbors.update(atoms_from(described))
 
 
 def chain_state(chain: Any) -> dict[str, Any]:
@@ -67,7 +103,7 @@ def chain_state(chain: Any) -> dict[str, Any]:
         "discarded": chain.discarded,
         "largest_grade": chain.largest_grade,
         "stop": None if chain.stop is None else list(chain.stop),
-        "final": dict(chain.final),
+        "final": dict(chain.describe_last() if chain.stop is None else chain.final),
         "last_step": chain.last.step if chain.last is not None else chain.last_step,
         "first_energy": starts[0] if starts else None,
         "known": frame_state(chain.memory),

@@ -137,7 +137,7 @@ def run_sampler(
     observe : callable, optional
         Called with every frame that has been judged, recorded or not.
     offer : callable, optional
-        Called after every frame of independent chains with what returns the state of the run.
+        Called with what returns the state of the run, whenever the sampler can be interrupted.
     state : mapping, optional
         State from which the run goes on; the other arguments must be as before.
     known : float, optional
@@ -184,18 +184,20 @@ def run_sampler(
         )
         for one in names
     ]
-    moving = _restore(chains, state)
+    moving = _restore(chains, state, joint=sampler.joint)
+    pauses = _Pauses(sampler, chains, offer)
     if sampler.joint:
+        going_on: dict[str, Any] = {} if moving is None else {"moving": moving}
         leave = getattr(sampler, "leave", None)
-        _drive(sampler.frames(starts, calculator, rng), chains, leave=leave)
+        _drive(sampler.frames(starts, calculator, rng, **going_on), chains, pauses, leave=leave)
         return _collect(chains, starts, name=name, turn=turn)
-    tell = None if offer is None else partial(offer, partial(_state_of, chains, sampler))
     for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
         if chain.stop is None:
-            going_on: dict[str, Any] = {} if moving is None else {"moving": moving}
+            _forget_pairs(calculator)
+            going_on = {} if moving is None else {"moving": moving}
             if chain.name in restarts:
                 going_on["restart"] = restarts[chain.name]
-            _drive(sampler.frames([start], calculator, generator, **going_on), [chain], tell)
+            _drive(sampler.frames([start], calculator, generator, **going_on), [chain], pauses)
             moving = None
     return _collect(chains, starts, name=name, turn=turn)
 
@@ -205,22 +207,55 @@ def _survives(sampler: Sampler) -> bool:
     return sampler.independent or getattr(sampler, "in_pieces", False)
 
 
-def _state_of(chains: Sequence[_Chain], sampler: Sampler) -> dict[str, Any]:
-    """Return the state of a run whose chains do not depend on one another."""
-    tell = getattr(sampler, "state", None)
-    return {
-        "schema": SCHEMA,
-        "chains": [chain_state(chain) for chain in chains],
-        "moving": None if tell is None else tell(),
-    }
+def _forget_pairs(calculator: Any) -> None:
+    """Let a chain begin with a list of pairs of its own, whatever chain ran before it."""
+    forget = getattr(getattr(calculator, "neighbors", None), "forget", None)
+    if forget is not None:
+        forget()
 
 
-def _restore(chains: Sequence[_Chain], state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class _Pauses:
+    """Offers the state of a run where its sampler can be interrupted."""
+
+    sampler: Any
+    chains: Sequence[_Chain]
+    offer: Callable[[Callable[[], dict[str, Any]]], None] | None
+
+    def before_frame(self) -> None:
+        """Offer it before a frame is looked at, if that is the first of a piece."""
+        if self.offer is not None and getattr(self.sampler, "is_resting", False):
+            self.offer(self.state)
+
+    def after_frame(self) -> None:
+        """Offer it after a frame, of a sampler that can be interrupted at each of them."""
+        sampler = self.sampler
+        if self.offer is not None and not (sampler.joint or hasattr(sampler, "is_resting")):
+            self.offer(self.state)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the run."""
+        tell = getattr(self.sampler, "state", None)
+        return {
+            "schema": SCHEMA,
+            "chains": [chain_state(chain) for chain in self.chains],
+            "moving": None if tell is None else tell(),
+        }
+
+
+def _restore(
+    chains: Sequence[_Chain], state: Mapping[str, Any] | None, *, joint: bool
+) -> dict[str, Any] | None:
     """Give chains the state of an earlier run; return that of the motion of the next one."""
     if state is None:
         return None
     check_state(state, [chain.name for chain in chains])
     moving: dict[str, Any] | None = state["moving"]
+    if joint:
+        for chain, told in zip(chains, state["chains"], strict=True):
+            if moving is not None:
+                restore_chain(chain, told)
+        return moving
     for chain, told in zip(chains, state["chains"], strict=True):
         # a chain whose motion is not known begins once more
         if told["stop"] is not None or moving is not None:
@@ -288,18 +323,22 @@ class _Chain:
 
     def fail(self, error: Exception) -> None:
         """End the chain with the failure of its calculator."""
-        step = self.last.step + 1 if self.last else 0
+        step = self.last.step + 1 if self.last else self.last_step + (self.frames > 0)
         text = " ".join(str(error).split())
         self.stop = Stop("calculator", f"no result at step {step}: {type(error).__name__}: {text}")
         self.close()
 
     def close(self) -> None:
         """Remember the state of the last frame, which its sampler is free to change afterwards."""
+        self.final = self.describe_last()
+
+    def describe_last(self) -> dict[str, float]:
+        """Return temperature, volume and energy of the last frame; what is known without one."""
         if self.last is None:
-            return
+            return self.final
         atoms = self.last.atoms
         has_volume = bool(atoms.pbc.all()) and atoms.cell.rank == 3
-        self.final = {
+        return {
             "final_temperature": kinetic_temperature(atoms),
             "final_volume": float(atoms.get_volume()) if has_volume else math.nan,
             "final_energy": self.last.energy,
@@ -333,7 +372,7 @@ class _Chain:
 def _drive(
     frames: Iterator[Frame],
     chains: Sequence[_Chain],
-    tell: Callable[[], None] | None = None,
+    pauses: _Pauses,
     leave: Callable[[int], None] | None = None,
 ) -> None:
     """Hand each frame to its chain until the sampler or every chain has ended.
@@ -344,14 +383,14 @@ def _drive(
     held: Stop | None = None
     try:
         while (frame := _following(frames, send, held)) is not None:
+            pauses.before_frame()
             chain = chains[frame.chain]
             held = chain.stop
             if chain.stop is None:
                 held = chain.take(frame, frame.atoms.calc.results)
                 if leave is not None and chain.stop is not None and frame.ending is None:
                     leave(frame.chain)
-                if tell is not None:
-                    tell()
+                pauses.after_frame()
             if all(one.stop is not None for one in chains):
                 break
     except (CalculatorError, GeometryError, ArithmeticError, np.linalg.LinAlgError) as error:

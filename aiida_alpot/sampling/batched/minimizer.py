@@ -9,6 +9,7 @@ its trust radius cut, so that a problem stays in the basin where it began.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ _MEMORY = 8
 _FIRST_CURVATURE = 50.0  # eV/A^2, between soft modes and bonds
 _SMALLEST_CURVATURE = 1e-3
 _GROWTH, _CUT = 1.3, 0.3
+_REMEMBERED = ("radius", "steps", "changes", "weights", "scale", "lengths")
 
 
 @dataclass
@@ -139,6 +141,22 @@ class BatchedMinimizer:
         self._weights = self._weights[:, chosen]
         self._steps = self._steps[:, of_coordinates]
         self._changes = self._changes[:, of_coordinates]
+
+    def state(self) -> dict[str, Array]:
+        """Return all that the next steps depend on, but for the sizes of the problems."""
+        return {
+            **{name: getattr(self, f"_{name}") for name in _REMEMBERED},
+            "newest": np.array(self._newest),
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a :meth:`state` of problems of the same sizes; ValueError for others."""
+        for name in _REMEMBERED:
+            before = getattr(self, f"_{name}")
+            if state[name].shape != before.shape:
+                raise ValueError(f"{name} of {state[name].shape} in place of {before.shape}")
+            setattr(self, f"_{name}", np.array(state[name], dtype=float))
+        self._newest = int(state["newest"]) % _MEMORY
 
     def _forget(self, problems: Array) -> None:
         self._weights[:, problems] = 0.0

@@ -8,7 +8,7 @@ at every step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,7 @@ _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 _STRAIN_OF_STEP = 0.2  # strain of a step as long as 1 A
 _SMALLEST_RADIUS = 1e-7  # A
 _LARGEST_CHANGE_OF_VOLUME = 8.0
+_REMEMBERED = ("outcome", "n_steps", "largest_force", "index", "coordinates")
 
 
 class BatchedRelaxation:
@@ -71,6 +72,7 @@ class BatchedRelaxation:
         }
         self.index = np.arange(n)
         self._is_dropped = np.zeros(n, bool)
+        self._resumed: tuple[BatchState, Array] | None = None
         self.sizes = starts.n_atoms
         self.types = potential.types_of(starts.numbers)
         # a strain has about the curvature of a displacement in these units
@@ -94,14 +96,56 @@ class BatchedRelaxation:
         """Spend nothing more on a structure."""
         self._is_dropped[structure] = True
 
+    def state(self, now: BatchState, has_moved: Array) -> dict[str, dict[str, Array]]:
+        """Return all that the structures go on from, from what :meth:`steps` has just yielded."""
+        of_run = {name: getattr(self, name) for name in _REMEMBERED}
+        return {
+            "run": {**of_run, "is_dropped": self._is_dropped, "has_moved": has_moved},
+            "minimizer": self.minimizer.state(),
+            "now": dict(vars(now)),
+        }
+
+    def restore(self, state: Mapping[str, Mapping[str, Array]]) -> None:
+        """Let :meth:`steps` of a new run yield once more what the state was told after.
+
+        Raises
+        ------
+        ValueError, IndexError, KeyError
+            If the state is one of other structures.
+        """
+        told = state["run"]
+        chosen = np.zeros(len(self.starts), bool)
+        chosen[told["index"]] = True
+        if not np.array_equal(np.flatnonzero(chosen), told["index"]):
+            raise ValueError("structures are out of order")
+        of_atoms = np.repeat(chosen, self.starts.n_atoms)
+        self.index, self.sizes = self.index[chosen], self.sizes[chosen]
+        self.types, self.cell_scale = self.types[of_atoms], self.cell_scale[chosen]
+        self.minimizer = BatchedMinimizer(3 * self.sizes + 9, longest_step=self.settings.max_step)
+        self._describe_coordinates()
+        self.minimizer.restore(state["minimizer"])
+        for name in _REMEMBERED:
+            setattr(self, name, told[name])
+        of_structures = (self.outcome, self.n_steps, self.largest_force, told["is_dropped"])
+        fits = all(len(one) == len(self.starts) for one in of_structures)
+        now = BatchState(**state["now"])
+        fits = fits and now.fits(len(self.index), len(self.is_atomic), len(self.owner))
+        if not fits or self.coordinates.shape != self.is_atomic.shape:
+            raise ValueError("it is of other structures")
+        self._is_dropped = told["is_dropped"]
+        self._resumed = now, told["has_moved"]
+
     def steps(self) -> Iterator[tuple[BatchState, Array, Array]]:
         """Yield after each evaluation the structures that still move, ``index`` says which.
 
         With the state of all of them, which have moved since the last time (True at the start) and
         which stop here.
         """
-        now = self._evaluate(self.coordinates)
-        is_accepted = np.ones(len(self.index), bool)
+        if self._resumed is None:
+            now = self._evaluate(self.coordinates)
+            is_accepted = np.ones(len(self.index), bool)
+        else:
+            now, is_accepted = self._resumed
         while True:
             is_over = self._stop(now)
             yield now, is_accepted, is_over

@@ -7,8 +7,9 @@ takes a fraction of the time of relaxing one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from aiida_alpot.sampling.batched.results import (
     UNCONVERGED,
     BatchedRelaxationSettings,
 )
+from aiida_alpot.sampling.continuation import pack, refusing_damage, unpack
 from aiida_alpot.sampling.own_results import OwnResults
 from aiida_alpot.sampling.settings import setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import require_volume
@@ -70,7 +72,9 @@ class BatchedRelaxationSampler:
 
     def __init__(self, settings: BatchedSamplerSettings) -> None:
         self.settings = settings
+        self.is_resting = False
         self._left: set[int] = set()
+        self._pause: Callable[[], dict[str, Any]] | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -94,9 +98,16 @@ class BatchedRelaxationSampler:
         self._left.add(chain)
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
     ) -> Iterator[Frame]:
         """Yield the steps of all structures, those of one step one after the other.
+
+        With ``moving``, the :meth:`state` of an earlier run, those from that step on.
 
         Raises
         ------
@@ -108,13 +119,43 @@ class BatchedRelaxationSampler:
         require_potential(calculator)
         self._left = set()
         first = 0
+        with refusing_damage():
+            resumed = None if moving is None else int(moving["first"])
+            if moving is not None:
+                self._left = {int(chain) for chain in moving["left"]}
         for part in parts_of(Configurations.from_atoms(_bare(starts))):
             chosen = starts[first : first + len(part)]
-            yield from self._relax(first, chosen, part, calculator)
+            if resumed is None or first >= resumed:
+                yield from self._relax(
+                    first, chosen, part, calculator, moving=moving if first == resumed else None
+                )
             first += len(part)
 
+    def state(self) -> dict[str, Any] | None:
+        """Return the state before the latest step as JSON."""
+        return None if self._pause is None else self._pause()
+
+    def _describe(
+        self, first: int, run: Any, moved: tuple[Any, np.ndarray], steps: np.ndarray
+    ) -> dict[str, Any]:
+        arrays = {**run.state(*moved), "sampler": {"steps": steps}}
+        return {
+            "first": first,
+            "left": sorted(self._left),
+            "arrays": {
+                name: {key: pack(array) for key, array in group.items()}
+                for name, group in arrays.items()
+            },
+        }
+
     def _relax(
-        self, first: int, starts: Sequence[Atoms], part: Configurations, calculator: Any
+        self,
+        first: int,
+        starts: Sequence[Atoms],
+        part: Configurations,
+        calculator: Any,
+        *,
+        moving: Mapping[str, Any] | None,
     ) -> Iterator[Frame]:
         from aiida_alpot.sampling.batched.run import BatchedRelaxation
 
@@ -126,7 +167,18 @@ class BatchedRelaxationSampler:
             calculator.threads,
         )
         steps = np.full(len(part), -1)
+        if moving is not None:
+            with refusing_damage():
+                arrays = {
+                    name: {key: unpack(packed) for key, packed in group.items()}
+                    for name, group in moving["arrays"].items()
+                }
+                steps[:] = arrays["sampler"]["steps"]
+                run.restore(arrays)
         for state, has_moved, is_over in run.steps():
+            now = (state, has_moved)
+            self.is_resting = True
+            self._pause = partial(self._describe, first, run, now, steps.copy())
             ends = np.cumsum(run.sizes)
             for place in np.flatnonzero(has_moved | is_over):
                 structure = int(run.index[place])
@@ -140,6 +192,7 @@ class BatchedRelaxationSampler:
                 steps[structure] += 1
                 ending = self._ending(run, structure) if is_over[place] else None
                 yield Frame(atoms, first + structure, int(steps[structure]), ending)
+                self.is_resting = False
                 if first + structure in self._left:
                     run.drop(structure)
 

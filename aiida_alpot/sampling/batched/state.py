@@ -38,6 +38,15 @@ class BatchState:
             return atoms
         return coordinates if name == "gradient" else structures
 
+    def fits(self, n_structures: int, n_coordinates: int, n_atoms: int) -> bool:
+        """Return whether every array is as long as it is for so many structures."""
+        inner = {"positions": (3,), "forces": (3,), "cells": (3, 3), "virial": (6,)}
+        lengths = {"gradient": n_coordinates, **dict.fromkeys(self._OF_ATOMS, n_atoms)}
+        return all(
+            value.shape == (lengths.get(name, n_structures), *inner.get(name, ()))
+            for name, value in vars(self).items()
+        )
+
     def kept(self, structures: Array, coordinates: Array, atoms: Array) -> BatchState:
         """Return the state of some structures; masks of structures, coordinates and atoms."""
         return BatchState(

@@ -11,7 +11,7 @@ up, as its energy could not be trusted.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from aiida_alpot.sampling.global_search.population import (
     make_member,
     survivors,
 )
+from aiida_alpot.sampling.global_search.search_state import Pause, Search, restore_search
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.stopping import Stop
 from aiida_alpot.sampling.structures.pair_limits import Placement, make_limits
@@ -142,36 +143,6 @@ class EvolutionSettings:
         )
 
 
-@dataclass
-class _Tally:
-    """What a search has done so far."""
-
-    relaxed: int = 0
-    abandoned: int = 0
-    duplicates: int = 0
-    lowest: float = np.inf
-    found_at: int = 0
-    generations: int = 0
-
-    def __str__(self) -> str:
-        given_up = f", {self.abandoned} given up" if self.abandoned else ""
-        return (
-            f"{self.relaxed} structures relaxed{given_up} ({self.duplicates} duplicates among the "
-            f"last parents and children) in {self.generations} generations; the "
-            f"lowest has {self.lowest:.6g} eV/atom, found as number {self.found_at}"
-        )
-
-
-@dataclass
-class _Search:
-    """The state of one run."""
-
-    starts: Sequence[Atoms]
-    rng: np.random.Generator
-    members: list[Member] = field(default_factory=list)
-    tally: _Tally = field(default_factory=_Tally)
-
-
 class Evolution:
     """Search from all starts together: their composition, and they are the first members.
 
@@ -186,6 +157,8 @@ class Evolution:
     def __init__(self, settings: EvolutionSettings) -> None:
         self.settings = settings
         self._limits = make_limits(settings.min_distance_factor, settings.min_distances)
+        self.is_resting = False
+        self._pause: Pause | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -219,31 +192,44 @@ class Evolution:
                 )
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
     ) -> Iterator[Frame]:
-        """Yield the steps of all relaxations."""
+        """Yield the steps of all relaxations.
+
+        With ``moving``, the :meth:`state` of an earlier run, those from that relaxation on.
+        """
         given = self.settings
-        search = _Search(starts, rng)
-        steps = [0] * len(starts)
-        children: list[Member] = []
-        for number in range(given.relaxations):
+        search = Search(starts, rng, steps=[0] * len(starts))
+        if moving is not None:
+            restore_search(search, calculator, moving, width=given.fingerprint_width)
+        while search.number < given.relaxations:
+            self.is_resting, self._pause = True, Pause.of(search, calculator)
+            number = search.number
             made, made_by = self._make(search, number)
             chain = number % len(starts)
             is_last = number + len(starts) >= given.relaxations
             made.info = {"child": number, "made_by": made_by}
-            relaxed = yield from self._relax(
-                search, made, calculator, chain=chain, steps=steps, is_last=is_last
-            )
+            relaxed = yield from self._relax(search, made, calculator, chain=chain, is_last=is_last)
             if relaxed is not None:
-                children.append(relaxed)
-            if len(children) >= given.population or number + 1 == given.population:
-                self._close_generation(search, children)
-                children = []
+                search.children.append(relaxed)
+            if len(search.children) >= given.population or number + 1 == given.population:
+                self._close_generation(search)
+            search.number += 1
 
-    def _close_generation(self, search: _Search, children: Sequence[Member]) -> None:
+    def state(self) -> dict[str, Any] | None:
+        """Return the state before the latest relaxation as JSON."""
+        return None if self._pause is None else self._pause.as_json()
+
+    def _close_generation(self, search: Search) -> None:
         given = self.settings
         search.tally.generations += 1
-        candidates = [*search.members, *children]
+        candidates = [*search.members, *search.children]
+        search.children = []
         if candidates:
             search.members, search.tally.duplicates = survivors(
                 candidates,
@@ -255,18 +241,17 @@ class Evolution:
 
     def _relax(
         self,
-        search: _Search,
+        search: Search,
         made: Atoms,
         calculator: Any,
         *,
         chain: int,
-        steps: list[int],
         is_last: bool,
     ) -> Generator[Frame, Stop | None, Member | None]:
         """Yield the relaxation of a child; return the member that it becomes."""
         crystals = bool(made.pbc.all())
         relaxation = Relaxation(self.settings.relaxation(crystals=crystals))
-        tally = search.tally
+        tally, steps = search.tally, search.steps
         tally.relaxed += 1
         first = steps[chain] == 0
         try:
@@ -278,6 +263,7 @@ class Evolution:
                         tally.lowest, tally.found_at = energy, tally.relaxed
                     ending = Ending("finished", str(tally)) if is_last else None
                 stop = yield Frame(frame.atoms, chain, steps[chain], ending)
+                self.is_resting = False
                 steps[chain] += 1
                 if stop is not None or (ending is None and _has_gone_astray(frame.atoms, made)):
                     tally.abandoned += 1
@@ -309,7 +295,7 @@ class Evolution:
             energy += self.settings.pressure_GPa * units.GPa * float(atoms.get_volume())
         return energy / len(atoms)
 
-    def _make(self, search: _Search, number: int) -> tuple[Atoms, str]:
+    def _make(self, search: Search, number: int) -> tuple[Atoms, str]:
         """Return a structure to relax, and how it was made."""
         if number < len(search.starts):
             return search.starts[number].copy(), "start"
@@ -329,7 +315,7 @@ class Evolution:
             "volume, or lower min_distance_factor or min_distances."
         )
 
-    def _cross(self, search: _Search) -> Atoms | None:
+    def _cross(self, search: Search) -> Atoms | None:
         rng, given = search.rng, self.settings
         first, second = draw_parents(
             search.members, 2, duplicate_limit=given.duplicate_limit, rng=rng
@@ -340,12 +326,12 @@ class Evolution:
             return mutate(child, self._limits, rng)
         return child
 
-    def _mutant(self, search: _Search) -> Atoms | None:
+    def _mutant(self, search: Search) -> Atoms | None:
         limit = self.settings.duplicate_limit
         [parent] = draw_parents(search.members, 1, duplicate_limit=limit, rng=search.rng)
         return mutate(parent.atoms, self._limits, search.rng)
 
-    def _random(self, search: _Search) -> Atoms | None:
+    def _random(self, search: Search) -> Atoms | None:
         start = search.starts[int(search.rng.integers(len(search.starts)))]
         if not start.pbc.all():
             return self._random_cluster(start, search.rng)

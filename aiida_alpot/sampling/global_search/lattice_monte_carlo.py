@@ -11,7 +11,7 @@ follows the Boltzmann distribution of the energies that are compared: those on t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -20,6 +20,13 @@ from ase import Atoms, units
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.continuation import (
+    atoms_from,
+    describe_atoms,
+    pairs_of,
+    refusing_damage,
+    restore_pairs,
+)
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
 from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
@@ -92,6 +99,8 @@ class LatticeMonteCarlo:
 
     def __init__(self, settings: LatticeMonteCarloSettings) -> None:
         self.settings = settings
+        self.is_resting = False
+        self._before: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -114,19 +123,61 @@ class LatticeMonteCarlo:
                 )
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
     ) -> Iterator[Frame]:
-        """Yield the frames of one chain after the other."""
+        """Yield the frames of one chain after the other.
+
+        With ``moving``, the :meth:`state` of an earlier run of the only chain, those from there on.
+        """
         for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng)
+            yield from self._run(chain, start, calculator, rng, moving=moving)
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the state before the latest exchange as JSON; None before the first one."""
+        if self._before is None:
+            return None
+        told = {**self._before, "current": describe_atoms(self._before["current"])}
+        pairs = self._before["list_of"]
+        return {**told, "list_of": None if pairs is None else describe_atoms(pairs)}
 
     def _run(
-        self, chain: int, start: Atoms, calculator: Any, rng: np.random.Generator
+        self,
+        chain: int,
+        start: Atoms,
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None,
     ) -> Iterator[Frame]:
         exchanges = self.settings.exchanges
         current, energy = start, math.inf
-        step, accepted = 0, 0
-        for trial in range(exchanges + 1):
+        first, step, accepted = 0, 0, 0
+        if moving is not None:
+            with refusing_damage():
+                first, step = int(moving["trial"]), int(moving["step"])
+                accepted, energy = int(moving["accepted"]), float(moving["energy"])
+                current = atoms_from(moving["current"])
+                if sorted(current.numbers) != sorted(start.numbers):
+                    raise ValueError(f"{current.symbols} in place of {start.symbols}")
+                rng.bit_generator.state = dict(moving["rng"])
+                restore_pairs(calculator, moving["list_of"])
+        for trial in range(first, exchanges + 1):
+            self.is_resting, self._before = True, None
+            if trial > 0:
+                self._before = {
+                    "trial": trial,
+                    "step": step,
+                    "accepted": int(accepted),
+                    "energy": energy,
+                    "current": current,
+                    "rng": rng.bit_generator.state,
+                    "list_of": pairs_of(calculator),
+                }
             made = current if trial == 0 else self._exchanged(current, rng)
             for atoms, is_last in self._settle(made, calculator):
                 ending = None
@@ -137,6 +188,7 @@ class LatticeMonteCarlo:
                     accepted += taken and trial > 0
                     ending = self._ending(accepted) if trial == exchanges else None
                 yield Frame(atoms, chain, step, ending)
+                self.is_resting = False
                 step += 1
             if taken:
                 current, energy = _bare(atoms), reached

@@ -9,7 +9,7 @@ and its highest image climbs. It is the search of active barrier learning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +18,12 @@ from ase import Atoms
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.continuation import (
+    describe_atoms,
+    pairs_of,
+    refusing_damage,
+    restore_pairs,
+)
 from aiida_alpot.sampling.own_results import with_own_results
 from aiida_alpot.sampling.saddles.band import Band, BandSettings, displacement_between
 from aiida_alpot.sampling.saddles.dimer import LEAST_CURVATURE, Dimer, DimerSettings
@@ -94,6 +100,9 @@ class PathSearch:
     def __init__(self, settings: PathSearchSettings) -> None:
         self.settings = settings
         self._left: set[int] = set()
+        self.is_resting = False
+        self._next = 0
+        self._pairs: Atoms | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -131,16 +140,40 @@ class PathSearch:
         self._left.add(chain)
 
     def frames(
-        self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
     ) -> Iterator[Frame]:
-        """Yield the frames of one pair after the other; nothing here is random."""
+        """Yield the frames of one pair after the other; nothing here is random.
+
+        With ``moving``, the :meth:`state` of an earlier run, those of the pairs that were left.
+        """
         self._left = set()
-        for chain in range(0, len(starts), 2):
+        first = 0
+        if moving is not None:
+            with refusing_damage():
+                first = int(moving["next"])
+                self._left = {int(chain) for chain in moving["left"]}
+                restore_pairs(calculator, moving["list_of"])
+        for chain in range(first, len(starts), 2):
             pair = starts[chain], starts[chain + 1]
+            self.is_resting, self._next, self._pairs = True, chain, pairs_of(calculator)
             for frame in self._search(chain, pair, calculator):
                 yield frame
+                self.is_resting = False
                 if chain in self._left:
                     break
+
+    def state(self) -> dict[str, Any]:
+        """Return as JSON which pairs are left; a pair that is interrupted begins once more."""
+        return {
+            "next": self._next,
+            "left": sorted(self._left),
+            "list_of": None if self._pairs is None else describe_atoms(self._pairs),
+        }
 
     def _search(self, chain: int, pair: tuple[Atoms, Atoms], calculator: Any) -> Iterator[Frame]:
         given = self.settings
