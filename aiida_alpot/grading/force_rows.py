@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Rows of what a label teaches: of chunks the derivatives of one force, else of energies.
+"""Rows of what a label teaches: of chunks those of one atom, else of energies.
 
-A chunk (:mod:`aiida_alpot.carving`) teaches the force on its central atom and nothing else. Its
-site energies are not labelled, so none of its site-energy rows may enter an active set: a structure
-that is like the surface of a chunk would seem known. What enters are the three rows df_i/dtheta of
-the force on each atom that is trained on, times :data:`LENGTH`, so that they have the unit of
-energies. They lie in the space of the site-energy rows, whose derivatives by positions they are.
+A chunk (:mod:`aiida_alpot.carving`) teaches the force on its central atom and nothing else. What
+enters an active set are the three rows df_i/dtheta of the force on each atom that is trained on,
+times :data:`LENGTH`, so that they have the unit of energies. They lie in the space of the
+site-energy rows, whose derivatives by positions they are. Rows of the rim never enter: a structure
+that is like the surface of a chunk would seem known.
+
+By neighbourhood the site-energy row of the atom enters with them. Forces fix energies only up to a
+constant for all structures that small steps connect, so that by force rows alone the energy of a
+surface atom stays unknown for good: its grade says so at every step, and a chain would never leave
+a start whose forces are all learnt. With its row a grade up to one says that the environment is
+one in which a force was taught, not that its energy is right.
 """
 
 from __future__ import annotations
@@ -23,6 +29,8 @@ from aiida_alpot.mtp.potential import MomentTensorPotential
 Array = np.ndarray
 LENGTH = 1.0
 """A; a force row counts as the change of an energy row over this displacement."""
+_ROWS = {"neighborhood": 4, "configuration": 3}
+"""Rows of an atom that a chunk trains on."""
 
 
 def iterate_label_rows(
@@ -41,7 +49,7 @@ def iterate_label_rows(
     for first, end in pairwise([0, *changes.tolist(), len(configurations)]):
         part = configurations.select(np.arange(first, end))
         if carved[first]:
-            yield _force_block(potential, part, first)
+            yield _chunk_block(potential, part, first, mode)
             continue
         for block in iterate_rows(potential, part, mode=mode):
             yield RowBlock(block.rows, block.configuration + first, block.atom)
@@ -54,10 +62,10 @@ def label_row_owners(configurations: Configurations, mode: str) -> tuple[Array, 
     atom = np.arange(len(owner)) - np.repeat(configurations.offsets[:-1], n_atoms)
     if mode == "configuration":
         # one row stands for all atoms of a configuration, but of a chunk
-        times = np.where(carved[owner], 3 * configurations.force_mask, atom == 0)
+        times = np.where(carved[owner], _ROWS[mode] * configurations.force_mask, atom == 0)
         atom = np.where(carved[owner], atom, WHOLE_CONFIGURATION)
     else:
-        times = np.where(carved[owner], 3 * configurations.force_mask, 1)
+        times = np.where(carved[owner], _ROWS[mode] * configurations.force_mask, 1)
     return np.repeat(owner, times), np.repeat(atom, times)
 
 
@@ -95,6 +103,16 @@ def force_rows(potential: MomentTensorPotential, configurations: Configurations)
     return rows
 
 
-def _force_block(potential: MomentTensorPotential, chunks: Configurations, first: int) -> RowBlock:
-    owner, atom = label_row_owners(chunks, "neighborhood")
-    return RowBlock(LENGTH * force_rows(potential, chunks), owner + first, atom)
+def _chunk_block(
+    potential: MomentTensorPotential, chunks: Configurations, first: int, mode: str
+) -> RowBlock:
+    """Return the rows of chunks: of each atom that is trained on its force, then its energy."""
+    from aiida_alpot.mtp.evaluate import energy_rows
+
+    owner, atom = label_row_owners(chunks, mode)
+    rows = LENGTH * force_rows(potential, chunks)
+    if mode == "neighborhood":
+        sites = energy_rows(potential, chunks)[chunks.force_mask]
+        parts = [rows.reshape(len(sites), 3, -1), sites[:, None]]
+        rows = np.concatenate(parts, axis=1).reshape(-1, potential.n_parameters)
+    return RowBlock(rows, owner + first, atom)

@@ -24,7 +24,7 @@ from aiida_alpot.fitting.training import train_potential
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.force_rows import LENGTH, force_rows, iterate_label_rows
 from aiida_alpot.grading.grader import ExtrapolationGrader
-from aiida_alpot.mtp.evaluate import evaluate
+from aiida_alpot.mtp.evaluate import energy_rows, evaluate
 from aiida_alpot.mtp.jacobian import make_environment
 from aiida_alpot.mtp.structure_files import read_configurations, write_configurations
 from aiida_alpot.selection import select
@@ -162,9 +162,10 @@ def test_force_rows_are_the_derivatives_of_the_central_forces(chunks, make_poten
 
 
 @pytest.mark.parametrize("mode", ["neighborhood", "configuration"])
-def test_a_chunk_enters_an_active_set_by_its_force_rows_alone(
+def test_a_chunk_enters_an_active_set_by_the_rows_of_its_central_atom_alone(
     chunks, bulk_cells, make_potential, mode
 ):
+    """Those of its force and, by neighbourhood, that of its energy."""
     potential = make_potential(6, seed=2)
     both = concatenate([bulk_cells, chunks])
     active_set = build_active_set(potential, both, mode=mode)
@@ -173,6 +174,10 @@ def test_a_chunk_enters_an_active_set_by_its_force_rows_alone(
         (digests[index], 0): LENGTH * force_rows(potential, chunks.select([index]))
         for index in range(3)
     }
+    if mode == "neighborhood":
+        energies = energy_rows(potential, chunks)[chunks.force_mask]
+        for digest, row in zip(digests, energies, strict=True):
+            rows[digest, 0] = np.concatenate([rows[digest, 0], row[None]])
     found = 0
     for place in range(active_set.rank):
         origin = active_set.origin(place)
@@ -190,8 +195,19 @@ def test_label_rows_of_all_else_are_the_energy_rows(chunks, bulk_cells, make_pot
     blocks = list(iterate_label_rows(potential, both, mode="neighborhood"))
     owners = np.concatenate([block.configuration for block in blocks])
     counts = np.bincount(owners, minlength=6)
-    np.testing.assert_array_equal(counts, [3, *bulk_cells.n_atoms, 3, 3])
+    np.testing.assert_array_equal(counts, [4, *bulk_cells.n_atoms, 4, 4])
     assert (np.diff(owners) >= 0).all()
+    by_mode = list(iterate_label_rows(potential, both, mode="configuration"))
+    owners = np.concatenate([block.configuration for block in by_mode])
+    np.testing.assert_array_equal(np.bincount(owners, minlength=6), [3, 1, 1, 1, 3, 3])
+
+
+def test_the_environment_in_which_a_force_was_taught_is_known(chunks, bulk_cells, make_potential):
+    potential = make_potential(6, seed=2)
+    known = build_active_set(potential, concatenate([bulk_cells, chunks]))
+    grades = ExtrapolationGrader(potential, known).grade(chunks).per_atom
+    assert grades[chunks.force_mask].max() <= 1.0 + 1e-6
+    assert grades[~chunks.force_mask].max() > 2.0
 
 
 def test_a_structure_like_the_surface_of_a_chunk_is_still_unknown(
