@@ -15,6 +15,7 @@ from typing import Any
 
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import InputFileError, ServiceError
+from aiida_alpot.reports.ancestry import ancestors, trace_parents
 from aiida_alpot.reports.provenance import training_configurations, training_sets
 
 POTCAR_MARKS = (b"END of PSCTR-controll", b"parameters from PSCTR are:")
@@ -115,7 +116,6 @@ def write_archive(potential: Any, path: Path, *, force: bool = False) -> int:
     ServiceError
         If the text of a POTCAR file would go along; nothing is left then.
     """
-    from aiida import orm
     from aiida.common.log import override_log_level
     from aiida.tools.archive import create_archive
     from aiida.tools.archive.exceptions import ExportValidationError
@@ -154,9 +154,7 @@ def write_archive(potential: Any, path: Path, *, force: bool = False) -> int:
             f"The archive would hold the text of a POTCAR file (in {carrier}), which its licence "
             "forbids to pass on. Nothing was written: see docs/security.md."
         )
-    query = orm.QueryBuilder().append(orm.Node, filters={"uuid": potential.uuid}, tag="potential")
-    query.append(orm.Node, with_descendants="potential")
-    return int(query.count()) + 1
+    return len(ancestors(potential.pk, trace_parents([potential.pk]))) + 1
 
 
 def find_potcar_text(path: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiida_alpot.ase_structures import sampler_of_frame
 from aiida_alpot.configurations import Configurations, concatenate
+from aiida_alpot.reports.ancestry import ancestors, trace_parents
 from aiida_alpot.reports.provenance import (
     TrainingConfiguration,
     training_configurations,
@@ -122,15 +123,27 @@ def sampler_runs(training_sets: Iterable[str]) -> dict[tuple[str, int, str], Sam
     query.append(
         ConfigurationsData,
         filters={"uuid": {"in": sorted(training_sets)}},
-        project="uuid",
-        tag="training",
+        project=["id", "uuid"],
     )
+    sets = dict(query.all())
+    parents = trace_parents(sets)
+    runs = _sampler_runs_among({one for made_of in parents.values() for one in made_of})
+    found: dict[tuple[str, int, str], SamplerRun] = {}
+    for number, uuid in sets.items():
+        made_of = ancestors(number, parents)
+        for job, run in runs.items():
+            if job in made_of:
+                found.setdefault((uuid, run.turn, run.name), run)
+    return found
+
+
+def _sampler_runs_among(nodes: set[int]) -> dict[int, SamplerRun]:
+    """Return the jobs of samplers among some nodes by their PKs, in their order."""
+    from aiida import orm
+
+    query = orm.QueryBuilder()
     query.append(
-        orm.CalcJobNode,
-        with_descendants="training",
-        filters={"process_type": SAMPLE},
-        project="uuid",
-        tag="sample",
+        orm.CalcJobNode, filters={"process_type": SAMPLE}, project=["id", "uuid"], tag="sample"
     )
     query.append(
         orm.Dict,
@@ -139,10 +152,11 @@ def sampler_runs(training_sets: Iterable[str]) -> dict[tuple[str, int, str], Sam
         project=["attributes.name", "attributes.turn", "attributes.sampler"],
     )
     query.order_by({"sample": {"id": "asc"}})
-    found: dict[tuple[str, int, str], SamplerRun] = {}
-    for training, uuid, name, turn, settings in query.all():
-        found.setdefault((training, turn, name), SamplerRun(uuid, name, turn, settings or {}))
-    return found
+    return {
+        number: SamplerRun(uuid, name, turn, settings or {})
+        for number, uuid, name, turn, settings in query.iterall()
+        if number in nodes
+    }
 
 
 def configurations_of_labels(potential: Any, labels: Iterable[OriginOfLabel]) -> Configurations:
