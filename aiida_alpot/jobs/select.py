@@ -200,8 +200,11 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
     ranked = candidates.replace(grade=filled).select(chosen)
     rng = np.random.default_rng(request.seed)
-    split = split_by_chain if request.test_split == "chain" else split_by_frame
-    kept, held_out = _without_starts(ranked, *split(ranked, request.test_fraction, rng))
+    if request.test_split == "chain":
+        parts = split_by_chain(ranked, request.test_fraction, rng)
+        kept, held_out = _without_starts(ranked, *parts)
+    else:
+        kept, held_out = split_by_frame(ranked, request.test_fraction, rng)
     ranked.select(kept).save(folder / SELECTED_FILE)
     if request.test_fraction > 0.0:
         ranked.select(held_out).save(folder / TEST_FILE)

@@ -8,6 +8,10 @@ how many atoms are within their delta, the relaxed energy, and the errors on lar
 were never seen. Prints a line for each iteration, and JSON:
 
 ``python benchmarks/exploration/chunks_pt260.py [--seeds 5] [--grader grade] [--json FILE]``.
+
+``--grader`` says what chooses the atoms: the committee (default), neighbourhood grades of its first
+member, or chance; the committee tells delta in any case. ``--seeds 0 --draw FILE... --plot PNG``
+draws runs that were written before.
 """
 
 from __future__ import annotations
@@ -195,6 +199,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     committee.members = best_members
     return {
         "seed": options.seed,
+        "grader": options.grader,
         "history": history,
         "best": best,
         **judge(committee, options.seed),
@@ -300,6 +305,44 @@ def tell(seed: int, iteration: int, state: dict[str, Any], start: float) -> None
     )
 
 
+def draw(runs: list[dict[str, Any]], path: Path) -> None:
+    """Draw delta against iterations and chunks, and the true error of every atom against delta."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    colours = {"committee": "#1f5fa8", "grade": "#c2571a", "random": "#777777"}
+    names = {"committee": "committee", "grade": "neighbourhood grade", "random": "chance"}
+    figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.0), layout="constrained")
+    for one in runs:
+        grader, history = one.get("grader", "committee"), one["history"]
+        style = {"color": colours[grader], "lw": 1.3, "marker": "o", "ms": 3, "alpha": 0.8}
+        told = {line.get_label() for line in axes[0].get_lines()}
+        label = names[grader] if names[grader] not in told else None
+        largest = [state["largest_delta"] for state in history]
+        chunks = [state["n_chunks"] for state in history]
+        axes[0].plot(range(len(history)), largest, label=label, **style)
+        axes[1].plot(chunks, [state["largest_error"] for state in history], **style)
+        axes[1].plot(chunks, [state["mae"] for state in history], ls="--", **style)
+        last = next(s for s in history if s["n_chunks"] == one["best"]["n_chunks"])
+        axes[2].scatter(last["delta"], last["error"], s=5, lw=0, alpha=0.5, color=colours[grader])
+    axes[0].axhline(STOP, color="black", lw=0.8, ls=":")
+    axes[0].set(xlabel="iteration", ylabel="largest delta, eV/Å", yscale="log")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(title="atoms chosen by", frameon=False)
+    axes[1].set(xlabel="chunks", ylabel="true error on 260 atoms, eV/Å", yscale="log")
+    axes[1].set_title("largest (full) and mean absolute (dashed)", fontsize=9)
+    line = np.array([0.003, 0.3])
+    axes[2].plot(line, line, color="black", lw=0.8)
+    axes[2].set(xlabel="delta of an atom, eV/Å", ylabel="true error of its force, eV/Å")
+    axes[2].set(xscale="log", yscale="log")
+    axes[2].set_title("in the end; below the line: within delta", fontsize=9)
+    for one in axes:
+        one.grid(alpha=0.25, lw=0.5)
+    figure.savefig(path, dpi=130)
+
+
 def main() -> None:
     """Run all seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -316,6 +359,8 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=60, help="of a fit")
     parser.add_argument("--grader", choices=["committee", "grade", "random"], default="committee")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--draw", type=Path, nargs="*", default=[], help="files of --json")
+    parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     runs = []
     for seed in range(options.first_seed, options.first_seed + options.seeds):
@@ -326,6 +371,9 @@ def main() -> None:
         print({key: run[key] for key in ("unseen", "relaxation", "accepted")}, flush=True)
         if options.json is not None:
             options.json.write_text(json.dumps({"runs": runs}, indent=1, default=str))
+    if options.plot is not None:
+        before = [json.loads(path.read_text()) for path in options.draw]
+        draw([run for one in before for run in one["runs"]] + runs, options.plot)
 
 
 if __name__ == "__main__":
