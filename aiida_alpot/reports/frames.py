@@ -137,11 +137,14 @@ def _selected(node: Any, name: str) -> dict[str, Any] | None:
     result = job.outputs.result.get_dict()
     settings = job.inputs.settings.get_dict()
     told = {one["identifier"]: one for one in result.get("candidates", [])}
+    grade, threshold = told.get(name, {}).get("grade"), float(settings.get("threshold", 1.0))
+    if grade is not None and grade <= threshold:  # once a turn extrapolates this is what counts
+        threshold = float(settings.get("entry", threshold))
     return {
         "job": job.uuid,
-        "grade": told.get(name, {}).get("grade"),
+        "grade": grade,
         "verdict": told.get(name, {}).get("verdict"),
-        "threshold": float(settings.get("threshold", 1.0)),
+        "threshold": threshold,
         "n_candidates": result.get("n_candidates"),
         "n_selected": result.get("n_selected"),
         "verdicts": result.get("verdicts", {}),
