@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from aiida_alpot.properties.trajectory_errors import evaluate_frames, freeze
-from aiida_alpot.sampling.driver import ChainResult, run_sampler
+from aiida_alpot.sampling.chains import ChainResult
+from aiida_alpot.sampling.driver import run_sampler
 from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.stopping import Observation, StopRules
 from aiida_alpot.sampling.trajectories.molecular_dynamics import (

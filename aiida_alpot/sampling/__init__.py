@@ -6,7 +6,8 @@ A new sampler is one file and one line in :data:`~aiida_alpot.sampling.registry.
 """
 
 from aiida_alpot.sampling.base import Ending, Frame, Sampler
-from aiida_alpot.sampling.driver import ChainResult, SampleResult, run_sampler
+from aiida_alpot.sampling.chains import ChainResult
+from aiida_alpot.sampling.driver import SampleResult, run_sampler
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import SAMPLERS, describe, make_sampler
 from aiida_alpot.sampling.stopping import Stop, StopRules

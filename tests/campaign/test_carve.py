@@ -11,8 +11,8 @@ from ase.io import write
 from aiida_alpot.campaign import load_campaign
 from aiida_alpot.cli.dry_run import carve_lines
 from aiida_alpot.errors import CampaignFileError
+from aiida_alpot.workflows.selecting import select_request
 from aiida_alpot.workflows.settings import check_settings
-from aiida_alpot.workflows.turn import select_request
 
 CARVE = "carve: {above_atoms: 60, radius: 6.0, per_structure: 2}\n"
 LARGE = ("cubic: true}\nexplore", "cubic: true}\n    particle: {file: particle.xyz}\nexplore")

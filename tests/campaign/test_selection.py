@@ -28,7 +28,7 @@ def pool(make_cells, tmp_path):
 
 
 def request_of(campaign, *, is_first=False):
-    from aiida_alpot.workflows.turn import select_request
+    from aiida_alpot.workflows.selecting import select_request
 
     keys = select_request(campaign.as_settings(), turn=1, labels_left=9, is_first=is_first)
     return parse_request(SelectRequest, {"candidates": ["c.npz"], **keys})
@@ -64,8 +64,8 @@ def test_before_the_first_fit_no_rule_asks_for_grades(write_campaign):
 
 @pytest.mark.parametrize(("rule", "asks"), [("tail", True), ("random", False), (None, True)])
 def test_a_committee_is_asked_by_rules_that_go_by_grades(write_campaign, rule, asks):
+    from aiida_alpot.workflows.selecting import asks_committee
     from aiida_alpot.workflows.settings import GradeSettings, read_section
-    from aiida_alpot.workflows.turn import asks_committee
 
     chosen = "" if rule is None else f"rule: {rule}, "
     grades = f"grades: {{{chosen}grader: committee}}"

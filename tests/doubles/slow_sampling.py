@@ -16,15 +16,15 @@ import time
 from aiida_alpot.cli import main
 from aiida_alpot.jobs import sample
 from aiida_alpot.jobs.checkpoints import Checkpoints
-from aiida_alpot.sampling import driver
+from aiida_alpot.sampling.chains import Chain
 
-original = driver._Chain.take
+original = Chain.take
 
 
 def take_slowly(chain, frame, results):
     """Wait, then do with the frame what the driver does."""
     time.sleep(float(os.environ["SECONDS_PER_FRAME"]))
-    original(chain, frame, results)
+    return original(chain, frame, results)
 
 
 class FrequentCheckpoints(Checkpoints):
@@ -36,6 +36,6 @@ class FrequentCheckpoints(Checkpoints):
 
 
 if __name__ == "__main__":
-    driver._Chain.take = take_slowly
+    Chain.take = take_slowly
     sample.Checkpoints = FrequentCheckpoints
     sys.exit(main())

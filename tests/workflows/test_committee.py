@@ -13,8 +13,9 @@ from aiida_alpot.fitting.start import start_potential
 from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.workflows.campaign_checks import find_unfit_potential
 from aiida_alpot.workflows.fit import fit_request, from_scratch
+from aiida_alpot.workflows.selecting import select_request
 from aiida_alpot.workflows.settings import check_settings, require_committee
-from aiida_alpot.workflows.turn import TurnWorkChain, select_request
+from aiida_alpot.workflows.turn import TurnWorkChain
 
 GRADES = {
     "grader": "committee",
