@@ -35,12 +35,13 @@ def test_exploration_labels_at_most_what_it_may(first_turn):
     assert first_turn.outputs.record["labels_used"] == 5
 
 
-def test_the_chains_that_are_held_out_are_tested_and_not_trained_on(first_turn):
-    trained = set(first_turn.outputs.increment.get_configurations().chain)
-    held_out = set(first_turn.outputs.held_out.get_configurations().chain)
-    assert trained
-    assert held_out
-    assert not trained & held_out
+def test_the_chains_that_are_held_out_are_tested_and_trained_on_in_their_starts_alone(first_turn):
+    trained = first_turn.outputs.increment.get_configurations()
+    held_out = first_turn.outputs.held_out.get_configurations()
+    assert len(trained)
+    assert len(held_out)
+    assert held_out.step.min() > 0
+    assert not set(trained.chain[trained.step > 0]) & set(held_out.chain)
     assert list(first_turn.outputs.record["errors"]["test"]) == ["held_out_000"]
 
 
