@@ -59,7 +59,7 @@ _UNPACK: dict[str, Callable[[Path], IO[bytes]]] = {
 }
 _ALWAYS_UNPACKED = 64 * 2**20
 _LARGEST_EXPANSION = 50
-_INTEGERS = re.compile(r"[ \t]*\d+(?:[ \t]+\d+)*[ \t]*(?:!.*)?")
+_INTEGERS = re.compile(r"[ \t]*\d+(?:[ \t]+\d+)*(?=[ \t!\r\n]|$)")
 _COUNTED = {
     "lammps-data": re.compile(r"^[ \t]*(\d+)[ \t]+(?:atoms|bonds|angles|dihedrals|impropers)\b"),
     "vasp-out": re.compile(r"(?:ions per type =|NKPTS =|NBANDS=|NIONS =)((?:[ \t]+\d+)+)"),
@@ -159,8 +159,10 @@ def _refuse_large_counts(lines: Iterable[str], n_bytes: int, format_name: str) -
     if format_name in ("vasp", "vasp-xdatcar", "xsf"):
         for line in lines:
             steps = _STEPS.match(line)
-            text = steps[1] if steps else line if _INTEGERS.fullmatch(line.rstrip("\r\n")) else ""
-            counts = [int(word[:20]) for word in text.partition("!")[0].split()]
+            # ASE makes lists by the first numbers of a line, also where others are no counts
+            leading = _INTEGERS.match(line)
+            text = steps[1] if steps else leading[0] if leading else ""
+            counts = [int(word[:20]) for word in text.split()]
             if sum(counts) > n_bytes:
                 raise ValueError(f"it counts {sum(counts)} atoms in {n_bytes} bytes")
     elif format_name == "lammps-dump-text":

@@ -170,6 +170,14 @@ def test_a_poscar_does_not_fetch_its_species_from_other_files(tmp_path):
         read_configurations(tmp_path / "POSCAR")
 
 
+@pytest.mark.parametrize("counts", ["3000000000", "3000000000 0.5 0.5", "1 3000000000 ! many"])
+def test_a_poscar_that_counts_more_atoms_than_it_holds_is_refused_unread(tmp_path, counts):
+    text = f"Cu\n1.0\n3 0 0\n0 3 0\n0 0 3\n{counts}\nDirect\n0 0 0\n"
+    (tmp_path / "POSCAR").write_text(text, encoding="utf-8")
+    with pytest.raises(InputFileError, match=r"it counts 30000000\d\d atoms in \d+ bytes"):
+        read_configurations(tmp_path / "POSCAR")
+
+
 def repacked(content, name, change):
     """Return an .npz file with the bytes of one member changed."""
     buffer = io.BytesIO()
