@@ -50,8 +50,8 @@ def make_settings(settings_class: type, values: Mapping[str, Any], *, owner: str
             allowed = ", ".join(fields)
             raise SettingError(f"Unknown key '{key}' of {owner}; allowed are {allowed}.")
     for name, field in fields.items():
-        has_default = field.default is not dataclasses.MISSING
-        if name not in values and not has_default:
+        missing = (field.default, field.default_factory)
+        if name not in values and missing == (dataclasses.MISSING, dataclasses.MISSING):
             raise SettingError(f"The {owner} lacks the key '{name}'.")
     converted = {
         key: _convert(value, hints[key], f"'{key}' of {owner}") for key, value in values.items()

@@ -266,6 +266,9 @@ def test_large_predicted_forces_are_refused_where_there_are_forces(known):
         ({"core_radii": {"Xx": 1.0}}, "chemical symbols with radii"),
         ({"core_radii": {"Cu": 0.0}}, "core_radii of the gate has 0.0 for 'Cu'"),
         ({"min_thickness": -1.0}, "min_thickness of the gate is -1.0"),
+        ({"min_distance_factor": "nan"}, "'min_distance_factor' of the gate is 'nan'"),
+        ({"duplicate_tolerance": "1e-3"}, "it must be a number"),
+        ({"core_radii": [1.0]}, "'core_radii' of the gate"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):

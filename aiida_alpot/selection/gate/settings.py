@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from ase.data import atomic_numbers
 
 from aiida_alpot.errors import SettingError
+from aiida_alpot.sampling.settings import make_settings
 
 _POSITIVE = (
     "max_atoms",
@@ -142,15 +143,10 @@ class GateSettings:
         Raises
         ------
         SettingError
-            If a key is unknown or a value out of range.
+            If a key is unknown, or a value of the wrong type or out of range.
         """
-        allowed = {one.name for one in fields(cls)}
-        for key in settings:
-            if key not in allowed:
-                raise SettingError(
-                    f"Unknown key '{key}' of the gate; allowed are {', '.join(sorted(allowed))}."
-                )
-        return cls(**settings)
+        made: GateSettings = make_settings(cls, settings, owner="the gate")
+        return made
 
 
 def atomic_numbers_of(pair: str) -> tuple[int, int]:
