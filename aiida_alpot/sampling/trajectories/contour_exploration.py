@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -26,7 +26,7 @@ from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
-from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -105,17 +105,13 @@ class ContourExplorationSettings:
         return above if isinstance(above, tuple) or above is None else (above, above)
 
 
-class ContourExploration:
+class ContourExploration(MovingSampler):
     """Hold the potential energy at a target and go on along the contour.
 
     Frames: the start (step 0), the start displaced at random (step 1), and every step of the
     explorer. Velocities of the frames are directions only. A chain that goes on sets out in a new
     direction, to the energy of its step above that of the start, which is evaluated once more.
     """
-
-    joint: ClassVar[bool] = False
-    independent: ClassVar[bool] = False
-    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: ContourExplorationSettings) -> None:
         self.settings = settings
@@ -163,28 +159,6 @@ class ContourExploration:
         if bias is None or bias.gamma is None:
             return tangent
         return tilt(tangent, atoms.calc.term.gradient, normal, gamma=bias.gamma)
-
-    def frames(
-        self,
-        starts: Sequence[Atoms],
-        calculator: Any,
-        rng: np.random.Generator,
-        *,
-        moving: Mapping[str, Any] | None = None,
-        restart: Restart | None = None,
-    ) -> Iterator[Frame]:
-        """Yield the start and each step of one chain after the other.
-
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
-        with ``restart`` the only chain begins there.
-
-        Raises
-        ------
-        GeometryError
-            If there are no forces at the displaced start.
-        """
-        for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -29,7 +29,7 @@ from aiida_alpot.sampling.trajectories.collective_variables import (
 )
 from aiida_alpot.sampling.trajectories.hills import Hills, WithHills
 from aiida_alpot.sampling.trajectories.molecular_dynamics import draw_velocities, prepare_start
-from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -99,16 +99,12 @@ class MetadynamicsSettings:
         )
 
 
-class Metadynamics:
+class Metadynamics(MovingSampler):
     """Langevin dynamics with hills. Frames: the start (step 0) and every time step.
 
     Energies and forces of the frames are those of the calculator, without the bias. A chain that
     goes on begins without hills, with velocities drawn anew.
     """
-
-    joint: ClassVar[bool] = False
-    independent: ClassVar[bool] = False
-    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: MetadynamicsSettings) -> None:
         self.settings = settings
@@ -135,23 +131,6 @@ class Metadynamics:
                     f"Start {name!s} has {len(start)} atoms; the variables name atom {least - 1}. "
                     "Atoms are counted from 0."
                 )
-
-    def frames(
-        self,
-        starts: Sequence[Atoms],
-        calculator: Any,
-        rng: np.random.Generator,
-        *,
-        moving: Mapping[str, Any] | None = None,
-        restart: Restart | None = None,
-    ) -> Iterator[Frame]:
-        """Yield the start and each time step of one chain after the other.
-
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
-        with ``restart`` the only chain begins there.
-        """
-        for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion and the hills as JSON; None where PLUMED has them."""

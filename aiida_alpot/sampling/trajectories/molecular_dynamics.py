@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms, units
@@ -28,7 +28,7 @@ from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
-from aiida_alpot.sampling.trajectories.motion import motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -122,7 +122,7 @@ class LangevinOfAtomsAndCell(LangevinBAOAB):
         return (self.p_eps + dilation * np.identity(3)) / self.barostat_mass
 
 
-class MolecularDynamics:
+class MolecularDynamics(MovingSampler):
     """Follow the equations of motion from each start, with velocities drawn anew.
 
     Velocities are drawn from the Maxwell-Boltzmann distribution at the first temperature, without
@@ -132,10 +132,6 @@ class MolecularDynamics:
     far behind the one that stopped it belong to a way that another potential took. Its ramps
     go on from that step.
     """
-
-    joint: ClassVar[bool] = False
-    independent: ClassVar[bool] = False
-    goes_on: ClassVar[bool] = True
 
     def __init__(self, settings: MolecularDynamicsSettings) -> None:
         self.settings = settings
@@ -162,23 +158,6 @@ class MolecularDynamics:
         """Raise GeometryError if the ensemble is npt and a start has no volume."""
         if self.settings.ensemble == "npt":
             require_volume(starts, "npt needs a cell with a volume. Use nvt")
-
-    def frames(
-        self,
-        starts: Sequence[Atoms],
-        calculator: Any,
-        rng: np.random.Generator,
-        *,
-        moving: Mapping[str, Any] | None = None,
-        restart: Restart | None = None,
-    ) -> Iterator[Frame]:
-        """Yield the start and each time step of one chain after the other.
-
-        With ``moving``, the :meth:`state` of an earlier run of the only chain, what follows it;
-        with ``restart`` the only chain begins there.
-        """
-        for chain, start in enumerate(starts):
-            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""

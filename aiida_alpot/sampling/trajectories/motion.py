@@ -1,20 +1,67 @@
 # SPDX-License-Identifier: MIT
-"""The state of an integrator of ASE as plain JSON: atoms, momenta, random numbers, thermostat."""
+"""Samplers that an integrator of ASE moves, and the state of their motion as plain JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
 from ase.md.md import MolecularDynamics as Integrator
+
+from aiida_alpot.sampling.base import Frame
+from aiida_alpot.sampling.restarting import Restart
 
 REMEMBERED = (
     *("p_eps", "accel", "force_eps", "gamma_mod", "v", "transferred_energy"),
     *("Told", "Nold", "rold", "previous_energies", "energy_target"),
 )
 """What integrators carry from one step to the next beside the atoms."""
+
+
+class MovingSampler(ABC):
+    """A sampler whose chains are one geometry each, moved by an integrator, one after the other."""
+
+    joint: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = True
+
+    def frames(
+        self,
+        starts: Sequence[Atoms],
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None = None,
+        restart: Restart | None = None,
+    ) -> Iterator[Frame]:
+        """Yield the start and each step of one chain after the other.
+
+        With ``moving``, the ``state()`` of an earlier run of the only chain, what follows it;
+        with ``restart`` the only chain begins there.
+
+        Raises
+        ------
+        GeometryError
+            If contour exploration finds no forces at the displaced start.
+        """
+        for chain, start in enumerate(starts):
+            yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
+
+    @abstractmethod
+    def _run(
+        self,
+        chain: int,
+        start: Atoms,
+        calculator: Any,
+        rng: np.random.Generator,
+        *,
+        moving: Mapping[str, Any] | None,
+        restart: Restart | None,
+    ) -> Iterator[Frame]:
+        """Yield the frames of one chain."""
 
 
 def motion_state(integrator: Integrator, rng: np.random.Generator, step: int) -> dict[str, Any]:
