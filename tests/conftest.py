@@ -21,6 +21,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from aiida_alpot.cli.broker import VISIT_EVERY, visit_broker
 from aiida_alpot.configurations import Configurations
 
 # the daemon is started by the `verdi` that is found first, which must be that of this environment
@@ -145,33 +146,18 @@ def run_in_daemon(daemon):
     return run
 
 
-def visit_broker():
-    """Connect to AiiDA's built-in broker and leave, upon which it looks for dead workers.
-
-    It does so when the connection of a killed worker breaks, too, but now and then a moment too
-    early: the worker still seems reachable, and its tasks lie there until the next client leaves.
-    """
-    import zmq
-    from aiida.manage import get_manager
-
-    endpoint = getattr(get_manager().get_broker(), "_router_endpoint", None)
-    if endpoint is not None:
-        with zmq.Context.instance().socket(zmq.DEALER) as socket:
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.connect(endpoint)
-            time.sleep(0.2)
-
-
 def wait_for(node, daemon, *, timeout, condition=lambda node: node.is_terminated):
     """Wait until ``condition`` holds for ``node``."""
+    from aiida.manage import get_manager
+
     begun = visited = time.monotonic()
     while not condition(node):
         now = time.monotonic()
         if now > begun + timeout:
             log = Path(daemon.daemon_log_file).read_text(encoding="utf-8")[-4000:]
             pytest.fail(f"{node} is still {node.process_state} after {timeout} s; daemon:\n{log}")
-        if now > visited + 30:
-            visit_broker()
+        if now > visited + VISIT_EVERY:
+            visit_broker(get_manager().get_profile())
             visited = now
         time.sleep(0.5)
     return node

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_alpot.cli.broker import VISIT_EVERY, visit_broker
 from aiida_alpot.cli.profile import daemon_is_running, patiently
 from aiida_alpot.reports.progress import CampaignProgress, FinishedTurns, read_progress
 from aiida_alpot.reports.tables import budget_line, live_table, turn_line, warning_lines
@@ -39,44 +41,52 @@ def watch_campaign(node: Any, profile: Profile) -> CampaignProgress | None:
         return None
 
 
+def _looks(node: Any, profile: Profile) -> Iterator[tuple[CampaignProgress, str]]:
+    """Yield how far a campaign is and what its daemon lacks, at intervals until it has ended."""
+    finished = FinishedTurns()
+    visited = time.monotonic()
+    while True:
+        progress = patiently(partial(read_progress, node, finished))
+        waits = not progress.is_finished and not daemon_is_running(profile)
+        yield progress, daemon_note(profile) if waits else ""
+        if progress.is_finished:
+            return
+        time.sleep(INTERVAL)
+        if time.monotonic() > visited + VISIT_EVERY:
+            visit_broker(profile)
+            visited = time.monotonic()
+
+
 def _watch_live(node: Any, profile: Profile, console: Any) -> CampaignProgress:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    finished = FinishedTurns()
     with Live(console=console, refresh_per_second=4, transient=False) as live:
-        while True:
-            progress = patiently(partial(read_progress, node, finished))
+        for progress, note in _looks(node, profile):
             lines = [live_table(progress)]
-            if not progress.is_finished and not daemon_is_running(profile):
-                lines.append(Text(daemon_note(profile), style="red"))
+            if note:
+                lines.append(Text(note, style="red"))
             live.update(Group(*lines))
-            if progress.is_finished:
-                return progress
-            time.sleep(INTERVAL)
+    return progress
 
 
 def _watch_plainly(node: Any, profile: Profile, console: Any) -> CampaignProgress:
     told: set[str] = set()
-    finished = FinishedTurns()
-    while True:
-        progress = patiently(partial(read_progress, node, finished))
+    for progress, note in _looks(node, profile):
         lines = [turn_line(turn) for turn in progress.turns if turn.stage == "done"]
         if not progress.is_finished:
             lines.append(progress.verdict)
-            if not daemon_is_running(profile):
-                lines.append(daemon_note(profile))
+        if note:
+            lines.append(note)
         for line in lines:
             if line not in told:
                 told.add(line)
                 click.echo(line)
-        if progress.is_finished:
-            click.echo(f"{progress.name} (PK {progress.pk}): {progress.verdict}")
-            for line in [*warning_lines(progress), budget_line(progress)]:
-                click.echo(line)
-            return progress
-        time.sleep(INTERVAL)
+    click.echo(f"{progress.name} (PK {progress.pk}): {progress.verdict}")
+    for line in [*warning_lines(progress), budget_line(progress)]:
+        click.echo(line)
+    return progress
 
 
 def daemon_note(profile: Profile) -> str:

@@ -24,6 +24,7 @@ def command(
     """Show how far CAMPAIGN is: a name, a PK or a UUID; the last one if none is given."""
     from rich.console import Console
 
+    from aiida_alpot.cli.broker import visit_broker
     from aiida_alpot.cli.profile import daemon_is_running, open_profile
     from aiida_alpot.cli.watching import daemon_note
     from aiida_alpot.reports.campaigns import all_campaigns, find_campaign
@@ -56,5 +57,7 @@ def command(
     told = describe_paused(paused_processes(node))
     if told:
         click.echo(f"{told}. To go on: alpot resume {node.pk}")
-    if not progress.is_finished and not daemon_is_running(opened):
-        click.echo(daemon_note(opened))
+    if not progress.is_finished:
+        visit_broker(opened)
+        if not daemon_is_running(opened):
+            click.echo(daemon_note(opened))
