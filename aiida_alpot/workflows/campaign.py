@@ -24,17 +24,15 @@ from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.learn import LearnWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
 from aiida_alpot.workflows.ports import (
+    MEMBERS,
     PREDECESSOR,
     REFIT,
+    RESTARTS,
     added_name,
-    committee_of,
     define_campaign_inputs,
-    define_committee_output,
     define_loop_exit_codes,
     define_predecessor_inputs,
-    hand_out_committee,
     increment_name,
-    restarts_of,
 )
 from aiida_alpot.workflows.records import (
     LEDGERS,
@@ -87,7 +85,7 @@ class CampaignWorkChain(CachingWorkChain):
         for name, kind in (("initial_potential", PotentialData), ("potential", PotentialData)):
             spec.output(name, valid_type=kind, required=False)
         spec.output("active_set", valid_type=ActiveSetData, required=False)
-        define_committee_output(spec)
+        MEMBERS.define_output(spec)
         for name in ("training", "test"):
             spec.output_namespace(name, valid_type=ConfigurationsData, dynamic=True)
         for name in ("ledger", "turns", "summary", "validation", "initial_validation"):
@@ -249,14 +247,14 @@ class CampaignWorkChain(CachingWorkChain):
         source = self._source()
         builder.potential = source["potential"]
         builder.active_set = source["active_set"]
-        builder.committee = committee_of(source)
+        builder.committee = MEMBERS.of(source)
         builder.labels_used = orm.Int(self._labels_used())
         builder.records = dict(self.ctx.records)
         if self.goes_on():
             builder.turn = self._predecessor()["turn"]
             if "outstanding" in self._predecessor():
                 builder.outstanding = self._predecessor()["outstanding"]
-            builder.restarts = restarts_of(self._predecessor())
+            builder.restarts = RESTARTS.of(self._predecessor())
         builder.metadata = {"label": "learn", "call_link_label": "learn"}
         self.to_context(learning=self.submit(builder))
 
@@ -306,7 +304,7 @@ class CampaignWorkChain(CachingWorkChain):
         self.out("initial_potential", self._beginning()["potential"])
         for name in ("potential", "active_set"):
             self.out(name, self.ctx.learning.outputs[name])
-        hand_out_committee(self, self.ctx.learning.outputs)
+        MEMBERS.hand_out(self, self.ctx.learning.outputs)
         status, message = self.ctx.exit_code or (0, "converged")
         self._hand_out_books(message)
         return ExitCode(status, message) if status else None

@@ -22,7 +22,7 @@ from aiida_alpot.workflows.fan_out import (
     was_lost,
 )
 from aiida_alpot.workflows.options import job_options
-from aiida_alpot.workflows.ports import define_committee_output, hand_out_committee
+from aiida_alpot.workflows.ports import MEMBERS
 from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import (
     FitSettings,
@@ -57,7 +57,7 @@ class FitWorkChain(CachingWorkChain):
         )
         spec.output("potential", valid_type=PotentialData)
         spec.output("active_set", valid_type=ActiveSetData)
-        define_committee_output(spec)
+        MEMBERS.define_output(spec)
         spec.output("result", valid_type=orm.Dict)
         spec.exit_code(201, "ERROR_SETTINGS", message="{message}")
         spec.exit_code(302, "ERROR_NO_POTENTIAL", message="no potential: {message}")
@@ -132,7 +132,7 @@ class FitWorkChain(CachingWorkChain):
         """Hand out the potential, its active set and how the fit went."""
         for name in ("potential", "active_set", "result"):
             self.out(name, self.ctx.job.outputs[name])
-        hand_out_committee(self, self.ctx.job.outputs)
+        MEMBERS.hand_out(self, self.ctx.job.outputs)
 
 
 def fit_request(settings: dict[str, Any], *, turn: int) -> dict[str, Any]:

@@ -16,15 +16,11 @@ from aiida_alpot.workflows.fan_out import describe_failure
 from aiida_alpot.workflows.forecasting import make_forecast, spent_budget
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
 from aiida_alpot.workflows.ports import (
-    committee_of,
+    MEMBERS,
+    RESTARTS,
     define_campaign_inputs,
-    define_committee_input,
-    define_committee_output,
     define_loop_exit_codes,
-    define_restarts_input,
-    hand_out_committee,
     held_out_name,
-    restarts_of,
 )
 from aiida_alpot.workflows.records import LEDGERS, count_spent, has_converged
 from aiida_alpot.workflows.settings import (
@@ -49,7 +45,7 @@ class LearnWorkChain(CachingWorkChain):
         define_campaign_inputs(spec)
         spec.input("potential", valid_type=PotentialData)
         spec.input("active_set", valid_type=ActiveSetData)
-        define_committee_input(spec)
+        MEMBERS.define_input(spec)
         spec.input_namespace("training", valid_type=ConfigurationsData, dynamic=True)
         spec.input("labels_used", valid_type=orm.Int, help="Labels spent before the loop.")
         spec.input("turn", valid_type=orm.Int, required=False, help="Turns before the loop.")
@@ -61,13 +57,13 @@ class LearnWorkChain(CachingWorkChain):
             help="Records of the turns before the loop.",
         )
         spec.input(OUTSTANDING, valid_type=ConfigurationsData, required=False)
-        define_restarts_input(spec)
+        RESTARTS.define_input(spec)
         spec.outline(
             cls.prepare, while_(cls.may_go_on)(cls.run_turn, cls.inspect_turn), cls.conclude
         )
         spec.output("potential", valid_type=PotentialData)
         spec.output("active_set", valid_type=ActiveSetData)
-        define_committee_output(spec)
+        MEMBERS.define_output(spec)
         for name, kind in (
             ("training", ConfigurationsData),
             ("test", ConfigurationsData),
@@ -84,11 +80,11 @@ class LearnWorkChain(CachingWorkChain):
         self.ctx.verdict = None
         self.ctx.potential = self.inputs.potential
         self.ctx.active_set = self.inputs.active_set
-        self.ctx.committee = committee_of(self.inputs)
+        self.ctx.committee = MEMBERS.of(self.inputs)
         self.ctx.training = dict(self.inputs.training)
         self.ctx.test = dict(self.inputs.get("test", {}))
         self.ctx.outstanding = self.inputs.get(OUTSTANDING)
-        self.ctx.restarts = restarts_of(self.inputs)
+        self.ctx.restarts = RESTARTS.of(self.inputs)
         self.ctx.ledgers = {}
         self.ctx.records = dict(self.inputs.get("records", {}))
         self.ctx.child = None
@@ -167,8 +163,8 @@ class LearnWorkChain(CachingWorkChain):
         if child.is_finished_ok:
             self.ctx.potential = outputs.potential
             self.ctx.active_set = outputs.active_set
-            self.ctx.committee = committee_of(outputs)
-        self.ctx.restarts = restarts_of(outputs)
+            self.ctx.committee = MEMBERS.of(outputs)
+        self.ctx.restarts = RESTARTS.of(outputs)
         kept_back = self.criterion().reserved_labels
         had_labels = spent_before + kept_back < self.budget().labels
         self.ctx.verdict = self._verdict(child, had_labels=had_labels)
@@ -208,7 +204,7 @@ class LearnWorkChain(CachingWorkChain):
         """Hand out everything, then say how the loop ended."""
         self.out("potential", self.ctx.potential)
         self.out("active_set", self.ctx.active_set)
-        hand_out_committee(self, self.ctx)
+        MEMBERS.hand_out(self, self.ctx)
         for name in ("training", "test", "ledgers", "records"):
             for key in sorted(self.ctx[name]):
                 self.out(f"{name}.{key}", self.ctx[name][key])

@@ -15,7 +15,7 @@ from aiida_alpot.workflows.criterion import samples_hold
 from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.builder import label_builder
 from aiida_alpot.workflows.options import code_for, job_options
-from aiida_alpot.workflows.ports import committee_of
+from aiida_alpot.workflows.ports import MEMBERS
 from aiida_alpot.workflows.records import chains_of_turn
 from aiida_alpot.workflows.settings import (
     ConvergeSettings,
@@ -83,7 +83,7 @@ class MeasuringWorkChain(CachingWorkChain):
         builder.potential = self.inputs.potential
         builder.configurations = self.outputs["audit"]
         if self.has_target_error():
-            builder.committee = committee_of(self.inputs)
+            builder.committee = MEMBERS.of(self.inputs)
         builder.settings = orm.Dict({"threads": self._threads()})
         builder.metadata = {**self._metadata("audit"), "options": self._options(builder.code)}
         self.to_context(audit=self.submit(builder))
@@ -109,7 +109,7 @@ class MeasuringWorkChain(CachingWorkChain):
         builder = EvaluateCalculation.get_builder()
         builder.code = code_for(self.inputs.codes, "sample")
         builder.potential = self.inputs.potential
-        builder.committee = committee_of(self.inputs)
+        builder.committee = MEMBERS.of(self.inputs)
         builder.configurations = self.outputs["increment"]
         builder.settings = orm.Dict({"threads": self._threads()})
         builder.metadata = {**self._metadata("calibrate"), "options": self._options(builder.code)}

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiida import orm
@@ -11,10 +13,63 @@ from aiida.engine import ProcessSpec, WorkChain
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 
 PREDECESSOR = "predecessor"
-RESTARTS = "restarts"
+"""Inputs of a campaign that goes on from another one."""
 REFIT = "_refit"
 """Ends the name of the record of a fit before the first turn of a successor."""
-"""Inputs of a campaign that goes on from another one."""
+
+
+@dataclass(frozen=True)
+class NodesByName:
+    """Nodes of one kind, by name, that processes hand on to one another; there may be none.
+
+    Parameters
+    ----------
+    port : str
+        The namespace in which they go in and come out.
+    kind : type
+        Of the nodes.
+    input_help, output_help : str
+        What they are to the process that takes them, and to the one that gives them.
+    """
+
+    port: str
+    kind: type[orm.Data]
+    input_help: str
+    output_help: str
+
+    def define_input(self, spec: ProcessSpec) -> None:
+        """Give a WorkChain these nodes as inputs."""
+        self._define(spec.input_namespace, self.input_help)
+
+    def define_output(self, spec: ProcessSpec) -> None:
+        """Give a WorkChain these nodes as outputs."""
+        self._define(spec.output_namespace, self.output_help)
+
+    def _define(self, add_namespace: Callable[..., None], help_text: str) -> None:
+        add_namespace(self.port, valid_type=self.kind, dynamic=True, required=False, help=help_text)
+
+    def of(self, source: Any) -> dict[str, Any]:
+        """Return the nodes among the inputs or outputs of a process."""
+        return dict(source[self.port].items()) if self.port in source else {}
+
+    def hand_out(self, process: WorkChain, source: Any) -> None:
+        """Hand on the nodes among the inputs or outputs of a process as outputs of another."""
+        for name, node in sorted(self.of(source).items()):
+            process.out(f"{self.port}.{name}", node)
+
+
+MEMBERS = NodesByName(
+    "committee",
+    PotentialData,
+    input_help="Members of the committee of the potential.",
+    output_help="Members of the committee of the potential, where one is asked for.",
+)
+RESTARTS = NodesByName(
+    "restarts",
+    ConfigurationsData,
+    input_help="Where chains go on that the turn before stopped, by the name of their job.",
+    output_help="Last known frames of chains that their grades stopped, by the name of their job.",
+)
 
 
 def define_campaign_inputs(spec: ProcessSpec) -> None:
@@ -49,55 +104,6 @@ def define_job_inputs(spec: ProcessSpec) -> None:
     )
 
 
-def define_committee_input(spec: ProcessSpec) -> None:
-    """Give a WorkChain the members of a committee as inputs."""
-    spec.input_namespace(
-        "committee",
-        valid_type=PotentialData,
-        dynamic=True,
-        required=False,
-        help="Members of the committee of the potential.",
-    )
-
-
-def define_committee_output(spec: ProcessSpec) -> None:
-    """Give a WorkChain the members of a committee as outputs."""
-    spec.output_namespace(
-        "committee",
-        valid_type=PotentialData,
-        dynamic=True,
-        required=False,
-        help="Members of the committee of the potential, where one is asked for.",
-    )
-
-
-def define_restarts_input(spec: ProcessSpec) -> None:
-    """Give a WorkChain the frames from which chains of the turn before can go on."""
-    spec.input_namespace(
-        RESTARTS,
-        valid_type=ConfigurationsData,
-        dynamic=True,
-        required=False,
-        help="Where chains go on that the turn before stopped, by the name of their job.",
-    )
-
-
-def define_restarts_output(spec: ProcessSpec) -> None:
-    """Give a WorkChain the frames from which chains can go on as outputs."""
-    spec.output_namespace(
-        RESTARTS,
-        valid_type=ConfigurationsData,
-        dynamic=True,
-        required=False,
-        help="Last known frames of chains that their grades stopped, by the name of their job.",
-    )
-
-
-def restarts_of(source: Any) -> dict[str, ConfigurationsData]:
-    """Return where chains go on among inputs or outputs, by the names of their jobs."""
-    return dict(source[RESTARTS].items()) if RESTARTS in source else {}
-
-
 def define_predecessor_inputs(spec: ProcessSpec) -> None:
     """Give the campaign the state that its predecessor left, from which it goes on."""
     spec.input_namespace(PREDECESSOR, required=False, help="What another campaign has come to.")
@@ -112,11 +118,11 @@ def define_predecessor_inputs(spec: ProcessSpec) -> None:
         spec.input(f"{inner}{name}", valid_type=ActiveSetData, required=False)
     spec.input(f"{inner}outstanding", valid_type=ConfigurationsData, required=False)
     for name, kind in (
-        ("committee", PotentialData),
+        (MEMBERS.port, PotentialData),
         ("training", ConfigurationsData),
         ("test", ConfigurationsData),
         ("unlabelled", ConfigurationsData),
-        (RESTARTS, ConfigurationsData),
+        (RESTARTS.port, ConfigurationsData),
         ("ledgers", orm.Dict),
         ("records", orm.Dict),
     ):
@@ -124,17 +130,6 @@ def define_predecessor_inputs(spec: ProcessSpec) -> None:
     spec.input(
         "amendment", valid_type=orm.Dict, required=False, help="What was changed, by its keys."
     )
-
-
-def committee_of(source: Any) -> dict[str, PotentialData]:
-    """Return the members of the committee among inputs or outputs, none if there is none."""
-    return dict(source["committee"].items()) if "committee" in source else {}
-
-
-def hand_out_committee(process: WorkChain, source: Any) -> None:
-    """Hand on the members of the committee among inputs or outputs of a process."""
-    for name, member in sorted(committee_of(source).items()):
-        process.out(f"committee.{name}", member)
 
 
 def define_turn_exit_codes(spec: ProcessSpec) -> None:

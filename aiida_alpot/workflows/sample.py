@@ -15,15 +15,7 @@ from aiida_alpot.errors import SettingError
 from aiida_alpot.workflows.continuing import CHECKPOINT, go_on, refused_checkpoint
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
-from aiida_alpot.workflows.ports import (
-    RESTARTS,
-    committee_of,
-    define_committee_input,
-    define_job_inputs,
-    define_restarts_input,
-    define_restarts_output,
-    restarts_of,
-)
+from aiida_alpot.workflows.ports import MEMBERS, RESTARTS, define_job_inputs
 from aiida_alpot.workflows.settings import (
     COMMITTEE,
     ExplorationSettings,
@@ -53,8 +45,8 @@ class SampleWorkChain(FanOutWorkChain):
         spec.input("structures", valid_type=ConfigurationsData, help="Named starts.")
         spec.input("potential", valid_type=PotentialData, required=False)
         spec.input("active_set", valid_type=ActiveSetData, required=False)
-        define_committee_input(spec)
-        define_restarts_input(spec)
+        MEMBERS.define_input(spec)
+        RESTARTS.define_input(spec)
         spec.input("code", valid_type=orm.AbstractCode)
         define_job_inputs(spec)
         spec.outline(cls.plan_samples, cls.fan_out(), cls.gather)
@@ -71,7 +63,7 @@ class SampleWorkChain(FanOutWorkChain):
             required=False,
             help="Frames that each job drew at random of those that the grade vouches for.",
         )
-        define_restarts_output(spec)
+        RESTARTS.define_output(spec)
         spec.output_namespace(
             "results", valid_type=orm.Dict, dynamic=True, help="Result of each job."
         )
@@ -119,13 +111,14 @@ class SampleWorkChain(FanOutWorkChain):
         else:
             builder.potential = self.inputs.potential
             if read_section(settings, GradeSettings).grader == COMMITTEE:
-                builder.committee = committee_of(self.inputs)
+                builder.committee = MEMBERS.of(self.inputs)
             elif "active_set" in self.inputs:
                 builder.active_set = self.inputs.active_set
             if sampler.goes_on:
                 request["restart"] = sampler.restart
-                if name in restarts_of(self.inputs):
-                    builder.restarts = self.inputs[RESTARTS][name]
+                restarts = RESTARTS.of(self.inputs)
+                if name in restarts:
+                    builder.restarts = restarts[name]
         builder.settings = orm.Dict({**request, "chains": job["chains"]})
         if CHECKPOINT in job:
             builder.checkpoint = orm.load_node(job[CHECKPOINT])
@@ -152,8 +145,8 @@ class SampleWorkChain(FanOutWorkChain):
                 self.out(f"candidates.{name}", outputs.candidates)
             if "audit" in outputs and outputs.audit.n_configurations:
                 self.out(f"audits.{name}", outputs.audit)
-            if RESTARTS in outputs:
-                self.out(f"{RESTARTS}.{name}", outputs.restarts)
+            if "restarts" in outputs:
+                self.out(f"{RESTARTS.port}.{name}", outputs.restarts)
         names = {entry["name"] for entry, _ in self.all_attempts()}
         if not done:
             return self.exit_codes.ERROR_NO_SAMPLE

@@ -17,7 +17,7 @@ from aiida_alpot.workflows.label.quarantine import find_quarantined
 from aiida_alpot.workflows.label.skipped import list_skipped
 from aiida_alpot.workflows.measuring import MeasuringWorkChain
 from aiida_alpot.workflows.options import code_for, job_options
-from aiida_alpot.workflows.ports import committee_of
+from aiida_alpot.workflows.ports import MEMBERS
 from aiida_alpot.workflows.records import is_extrapolating
 from aiida_alpot.workflows.scratch import clean_folders
 from aiida_alpot.workflows.settings import (
@@ -85,7 +85,7 @@ class SelectingWorkChain(MeasuringWorkChain):
         if "potential" in self.inputs:
             builder.potential = self.inputs.potential
             if asks_committee(read_section(settings, GradeSettings)):
-                builder.committee = committee_of(self.inputs)
+                builder.committee = MEMBERS.of(self.inputs)
         request = select_request(
             settings,
             turn=self.inputs.turn.value,

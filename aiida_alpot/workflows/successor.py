@@ -18,20 +18,17 @@ from aiida import orm
 
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
-from aiida_alpot.workflows.ports import (
-    PREDECESSOR,
-    RESTARTS,
-    committee_of,
-    held_out_name,
-    restarts_of,
-)
+from aiida_alpot.workflows.ports import MEMBERS, PREDECESSOR, RESTARTS, held_out_name
 from aiida_alpot.workflows.records import LEDGERS
 
 BUDGET_SPENT, TURNS_USED, STOPPED = 501, 502, 504
 REFITTED = ("potential", "fit", "species")
 """Sections of the settings after whose change a potential is fitted before anything is sampled."""
 
-_NAMESPACES = ("committee", "training", "test", "ledgers", "records", "unlabelled", RESTARTS)
+_NAMESPACES = (
+    *("training", "test", "ledgers", "records", "unlabelled"),
+    *(MEMBERS.port, RESTARTS.port),
+)
 _TAKEN = ("increment", "held_out", "record", OUTSTANDING, *LEDGERS)
 
 
@@ -161,7 +158,7 @@ def _take_first_labels(state: CampaignState, name: str, step: orm.ProcessNode) -
 
 def _take_potential(state: CampaignState, outputs: Any) -> None:
     state.potential, state.active_set = outputs.potential, outputs.active_set
-    state.committee = committee_of(outputs)
+    state.committee = MEMBERS.of(outputs)
     state.is_fitted = True
     if state.initial_potential is None:
         state.initial_potential, state.initial_active_set = state.potential, state.active_set
@@ -200,7 +197,7 @@ def _take_turn(
     if "record" in found:
         state.records[f"turn_{number:03d}"] = found["record"]
     state.outstanding = found.get(OUTSTANDING)
-    state.restarts = restarts_of(turn.outputs)
+    state.restarts = RESTARTS.of(turn.outputs)
     if ended_well:
         _take_potential(state, turn.outputs)
 

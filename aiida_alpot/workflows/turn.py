@@ -25,18 +25,12 @@ from aiida_alpot.workflows.label.deadline import OUTSTANDING, join_outstanding
 from aiida_alpot.workflows.options import code_for
 from aiida_alpot.workflows.pausing import PausingWorkChain
 from aiida_alpot.workflows.ports import (
+    MEMBERS,
     RESTARTS,
-    committee_of,
     define_campaign_inputs,
-    define_committee_input,
-    define_committee_output,
-    define_restarts_input,
-    define_restarts_output,
     define_turn_exit_codes,
-    hand_out_committee,
     held_out_name,
     increment_name,
-    restarts_of,
 )
 from aiida_alpot.workflows.records import (
     HISTORY,
@@ -75,8 +69,8 @@ class TurnWorkChain(SelectingWorkChain, PausingWorkChain):
             required=False,
             help="Whose labels were on their way when the turn before closed.",
         )
-        define_committee_input(spec)
-        define_restarts_input(spec)
+        MEMBERS.define_input(spec)
+        RESTARTS.define_input(spec)
         spec.input_namespace(
             "training", valid_type=ConfigurationsData, dynamic=True, required=False
         )
@@ -119,8 +113,8 @@ class TurnWorkChain(SelectingWorkChain, PausingWorkChain):
         )
         spec.output("potential", valid_type=PotentialData, required=False)
         spec.output("active_set", valid_type=ActiveSetData, required=False)
-        define_committee_output(spec)
-        define_restarts_output(spec)
+        MEMBERS.define_output(spec)
+        RESTARTS.define_output(spec)
         spec.output("increment", valid_type=ConfigurationsData, required=False)
         spec.output("held_out", valid_type=ConfigurationsData, required=False)
         spec.output(
@@ -167,8 +161,8 @@ class TurnWorkChain(SelectingWorkChain, PausingWorkChain):
                 builder[name] = self.inputs[name]
         builder.settings = self.ctx.settings
         builder.files = self.inputs.get("files", {})
-        builder.committee = committee_of(self.inputs)
-        builder.restarts = restarts_of(self.inputs)
+        builder.committee = MEMBERS.of(self.inputs)
+        builder.restarts = RESTARTS.of(self.inputs)
         builder.code = code_for(self.inputs.codes, "sample")
         builder.metadata = self._metadata("sample")
         self.to_context(samples=self.submit(builder))
@@ -291,9 +285,8 @@ class TurnWorkChain(SelectingWorkChain, PausingWorkChain):
         for name in ("potential", "active_set"):
             if name in source:
                 self.out(name, source[name])
-        hand_out_committee(self, source)
-        for name, node in restarts_of(self.ctx.samples.outputs).items():
-            self.out(f"{RESTARTS}.{name}", node)
+        MEMBERS.hand_out(self, source)
+        RESTARTS.hand_out(self, self.ctx.samples.outputs)
         if "potential" not in self.outputs:
             return self.exit_codes.ERROR_FIT_FAILED.format(message="exploration selected nothing")
         return None
