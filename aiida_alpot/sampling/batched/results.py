@@ -9,10 +9,8 @@ from typing import Literal
 import numpy as np
 
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.sampling.relaxation_settings import CommonRelaxationSettings
 from aiida_alpot.sampling.settings import require, setting
-
-# The keys of a settings file carry their units.
-# ruff: noqa: N815
 
 Array = np.ndarray
 CONVERGED, UNCONVERGED = "converged", "unconverged"
@@ -20,35 +18,18 @@ EXTRAPOLATING, TOO_CLOSE, COLLAPSED = "extrapolating", "too close", "collapsed"
 
 
 @dataclass(frozen=True)
-class BatchedRelaxationSettings:
+class BatchedRelaxationSettings(CommonRelaxationSettings):
     """Settings of :func:`relax_together`."""
 
     steps: int = setting(200, "Most evaluations of a structure.")
-    fmax: float = setting(
-        0.01,
-        "Largest force on an atom at which a structure has converged, eV/A; of a cell, the virial "
-        "per atom, eV, must be below this too.",
-    )
     cell: Literal["fixed", "isotropic", "flexible"] = setting(
-        "flexible", "How cells change: fixed, isotropic (volume only) or flexible (shape too)."
+        "flexible", "How the cell changes: fixed, isotropic (volume only) or flexible (shape too)."
     )
-    pressure_GPa: float = setting(0.0, "External pressure on cells that change, GPa.")
-    max_step: float = setting(0.1, "Longest step of an atom, A.")
     gamma_break: float = setting(10.0, "Extrapolation grade at which a structure is stopped.")
 
     def __post_init__(self) -> None:
-        require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
-        require(self.fmax > 0, "fmax", self.fmax, "a positive number")
-        require(self.max_step > 0, "max_step", self.max_step, "a positive number")
+        super().__post_init__()
         require(self.gamma_break > 0, "gamma_break", self.gamma_break, "a positive number")
-        kinds = ("fixed", "isotropic", "flexible")
-        require(self.cell in kinds, "cell", self.cell, f"one of {', '.join(kinds)}")
-        require(
-            self.cell != "fixed" or self.pressure_GPa == 0,
-            "pressure_GPa",
-            self.pressure_GPa,
-            "0 for fixed cells; choose cell isotropic or flexible",
-        )
 
 
 @dataclass(frozen=True)

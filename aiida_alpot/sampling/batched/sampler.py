@@ -8,9 +8,9 @@ takes a fraction of the time of relaxing one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -26,42 +26,19 @@ from aiida_alpot.sampling.batched.results import (
 )
 from aiida_alpot.sampling.continuation import pack, refusing_damage, unpack
 from aiida_alpot.sampling.own_results import OwnResults
+from aiida_alpot.sampling.relaxation_settings import CommonRelaxationSettings
 from aiida_alpot.sampling.settings import setting
-from aiida_alpot.sampling.trajectories.molecular_dynamics import require_volume
-
-# The keys of a campaign file carry their units.
-# ruff: noqa: N815
 
 
 @dataclass(frozen=True)
-class BatchedSamplerSettings:
+class BatchedSamplerSettings(CommonRelaxationSettings):
     """Settings of :class:`BatchedRelaxationSampler`."""
 
     steps: int = setting(200, "Most evaluations of a structure.")
-    fmax: float = setting(
-        0.01,
-        "Largest force on an atom at which a structure has converged, eV/A; of a cell, the virial "
-        "per atom, eV, must be below this too.",
-    )
-    cell: Literal["fixed", "isotropic", "flexible"] = setting(
-        "fixed", "How cells change: fixed, isotropic (volume only) or flexible (shape too)."
-    )
-    pressure_GPa: float = setting(0.0, "External pressure on cells that change, GPa.")
-    max_step: float = setting(0.1, "Longest step of an atom, A.")
-
-    def __post_init__(self) -> None:
-        self.batched()
 
     def batched(self) -> BatchedRelaxationSettings:
         """Return the settings of the relaxation; the driver looks at the grades."""
-        return BatchedRelaxationSettings(
-            steps=self.steps,
-            fmax=self.fmax,
-            cell=self.cell,
-            pressure_GPa=self.pressure_GPa,
-            max_step=self.max_step,
-            gamma_break=np.inf,
-        )
+        return BatchedRelaxationSettings(**asdict(self), gamma_break=np.inf)
 
 
 class BatchedRelaxationSampler:
@@ -78,20 +55,14 @@ class BatchedRelaxationSampler:
 
     def __str__(self) -> str:
         given = self.settings
-        what = {
-            "fixed": "positions",
-            "isotropic": f"positions and volume at {given.pressure_GPa:g} GPa",
-            "flexible": f"positions and cell at {given.pressure_GPa:g} GPa",
-        }[given.cell]
         return (
-            f"relaxation of {what} of all starts together to {given.fmax:g} eV/A: "
+            f"relaxation of {given.what_moves} of all starts together to {given.fmax:g} eV/A: "
             f"at most {given.steps} evaluations of each"
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
         """Raise GeometryError if cells shall relax and a start has no volume."""
-        if self.settings.cell != "fixed":
-            require_volume(starts, "its cell cannot relax. Choose cell: fixed")
+        self.settings.require_cells(starts)
 
     def leave(self, chain: int) -> None:
         """Spend nothing more on a chain that was stopped."""

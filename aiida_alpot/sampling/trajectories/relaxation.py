@@ -14,46 +14,25 @@ from ase.optimize import BFGS, FIRE, LBFGS
 
 from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
+from aiida_alpot.sampling.relaxation_settings import CommonRelaxationSettings
 from aiida_alpot.sampling.restarting import Restart, place
-from aiida_alpot.sampling.settings import require, setting
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start, require_volume
-
-# The keys of a campaign file carry their units.
-# ruff: noqa: N815
+from aiida_alpot.sampling.settings import setting
+from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
 
 OPTIMIZERS = {"BFGS": BFGS, "LBFGS": LBFGS, "FIRE": FIRE}
 
 
 @dataclass(frozen=True)
-class RelaxationSettings:
+class RelaxationSettings(CommonRelaxationSettings):
     """Settings of :class:`Relaxation`."""
 
-    steps: int = setting(200, "Most steps of the optimiser.")
-    fmax: float = setting(
-        0.01,
-        "Largest force on an atom at which the relaxation has converged, eV/A; of a cell, the "
-        "virial per atom, eV, must be below this too.",
-    )
-    cell: Literal["fixed", "isotropic", "flexible"] = setting(
-        "fixed", "How the cell changes: fixed, isotropic (volume only) or flexible (shape too)."
-    )
-    pressure_GPa: float = setting(0.0, "External pressure on a cell that changes, GPa.")
     optimizer: Literal["BFGS", "LBFGS", "FIRE"] = setting("BFGS", "Name of the ASE optimiser.")
-    max_step: float = setting(0.1, "Longest step of an atom, A.")
     bias: BiasSettings | None = setting(
         None, "What drives the atoms to where the potential is uncertain; with alpha."
     )
 
     def __post_init__(self) -> None:
-        require(self.steps >= 1, "steps", self.steps, "a whole number of at least 1")
-        require(self.fmax > 0, "fmax", self.fmax, "a positive number")
-        require(self.max_step > 0, "max_step", self.max_step, "a positive number")
-        require(
-            self.cell != "fixed" or self.pressure_GPa == 0,
-            "pressure_GPa",
-            self.pressure_GPa,
-            "0 for a fixed cell; choose cell isotropic or flexible",
-        )
+        super().__post_init__()
         if self.bias is not None:
             self.bias.require_one_of("alpha", sampler="relaxation")
 
@@ -73,21 +52,15 @@ class Relaxation:
 
     def __str__(self) -> str:
         given = self.settings
-        what = {
-            "fixed": "positions",
-            "isotropic": f"positions and volume at {given.pressure_GPa:g} GPa",
-            "flexible": f"positions and cell at {given.pressure_GPa:g} GPa",
-        }[given.cell]
         return (
-            f"relaxation of {what} by {given.optimizer} to {given.fmax:g} eV/A: "
+            f"relaxation of {given.what_moves} by {given.optimizer} to {given.fmax:g} eV/A: "
             f"at most {given.steps} steps"
             f"{'' if given.bias is None else f', {given.bias}'}"
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
         """Raise GeometryError if the cell shall relax and a start has no volume."""
-        if self.settings.cell != "fixed":
-            require_volume(starts, "its cell cannot relax. Choose cell: fixed")
+        self.settings.require_cells(starts)
 
     def frames(
         self,
