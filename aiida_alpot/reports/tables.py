@@ -110,7 +110,7 @@ def _criterion_table(progress: CampaignProgress) -> list[RenderableType]:
 def criterion_head(turn: TurnProgress) -> str:
     """Return how far the criterion is, in one line."""
     turns = "turn holds" if turn.held == 1 else "turns in a row hold"
-    return f"Finished? After turn {turn.turn} {turn.held} {turns}, {turn.asked} must."
+    return f"Finished? After turn {turn.turn}: {turn.held} {turns}, {turn.asked} must."
 
 
 def criterion_lines(progress: CampaignProgress) -> list[str]:

@@ -97,7 +97,7 @@ def test_the_criterion_is_told_condition_by_condition(report_data):
     turns[-1] = dataclasses.replace(turns[-1], criterion=CONDITIONS, held=0, asked=2)
     progress = dataclasses.replace(report_data.progress, turns=tuple(turns))
     assert criterion_lines(progress) == [
-        "Finished? After turn 2 0 turns in a row hold, 2 must.",
+        "Finished? After turn 2: 0 turns in a row hold, 2 must.",
         "  rate: holds, 0 of 600 independent frames extrapolate",
         "  audit: not yet, forces_rmse_eV_per_A 0.09, target 0.05",
     ]
