@@ -63,12 +63,13 @@ def choose_from_pool(
     """Return the structures of a pool to label first, at most so many, the best first.
 
     Fewer are returned only where all others add nothing to what a potential of this form can tell
-    apart.
+    apart, or are like those.
     """
     from aiida_alpot.grading.row_space import with_generic_coefficients
     from aiida_alpot.mtp.potential import initial_potential
     from aiida_alpot.neighbors import smallest_distance
     from aiida_alpot.selection.maxvol_selection import fill_by_configuration, select
+    from aiida_alpot.selection.picking import leave_out_alike
 
     form = content.potential
     nearest = min(smallest_distance(one, form.cutoff) for one in (training, pool))
@@ -84,4 +85,5 @@ def choose_from_pool(
     known = training.without_labels()
     found = select(potential, pool, training=known, threshold=1.0, limit=count)
     filled = fill_by_configuration(found, potential, pool, training=known, limit=count)
-    return filled.indices
+    order = np.concatenate([filled.indices, filled.over_limit])
+    return leave_out_alike(order, pool, known=known, limit=count).indices

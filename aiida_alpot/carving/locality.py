@@ -4,7 +4,8 @@ r"""How large a chunk must be: forces on central atoms against those in a larger
 For each radius r_c the force on the central atom in its chunk is compared with the force in the
 reference, which is the whole structure or, where that is too large for the calculator, a larger
 chunk. The length of the difference is \|dF\|. A radius is large enough where the largest \|dF\| is
-small beside the errors that the potential is to have.
+small beside the errors that the potential is to have. Chunks are of the kind that is to be
+labelled: clusters, with cut bonds saturated or not, or smaller periodic cells.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from aiida_alpot.carving.chunks import VACUUM, Chunk, carve_chunk
+from aiida_alpot.carving.chunks import VACUUM, Chunk
+from aiida_alpot.carving.most_atoms import carve as carve_kind
 from aiida_alpot.errors import SettingError
 
 Array = np.ndarray
@@ -68,6 +70,8 @@ def measure_locality(
     radii: Sequence[float],
     reference: float | None = None,
     vacuum: float = VACUUM,
+    kind: str = "cluster",
+    element: str | None = None,
 ) -> Locality:
     """Compare the forces on central atoms in chunks of several sizes with those in a reference.
 
@@ -84,13 +88,16 @@ def measure_locality(
     reference : float, optional
         Radius of the chunks to compare with, A, larger than all ``radii``; the whole structure if
         absent.
-    vacuum : float
-        See :func:`~aiida_alpot.carving.chunks.carve_chunk`.
+    vacuum, kind, element
+        See :func:`~aiida_alpot.carving.most_atoms.carve`.
 
     Raises
     ------
     SettingError
-        If there is no radius or no centre, or the reference is not the largest radius.
+        If there is no radius or no centre, the reference is not the largest radius, or there is no
+        such kind.
+    GeometryError
+        If chunks of this kind cannot be carved from the structure.
     """
     ordered = np.array(sorted(radii), dtype=np.float64)
     if not len(ordered) or not len(centres):
@@ -102,7 +109,9 @@ def measure_locality(
         )
 
     def carve(centre: int, radius: float) -> Chunk:
-        return carve_chunk(structure, centre, radius=radius, vacuum=vacuum)
+        return carve_kind(
+            structure, centre, radius=radius, vacuum=vacuum, kind=kind, element=element
+        )
 
     if reference is None:
         expected = _forces(structure, make_calculator)[np.asarray(centres)]

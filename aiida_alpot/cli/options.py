@@ -20,6 +20,15 @@ def is_symbol(word: str) -> bool:
     return word in atomic_numbers
 
 
+def require_beside(needed: str, is_given: bool, *names: str) -> None:
+    """Refuse options that say nothing without another one, which would go unnoticed."""
+    context = click.get_current_context()
+    for name in names:
+        source = context.get_parameter_source(name)
+        if not is_given and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs {needed}.", context)
+
+
 def existing(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Refuse a file that is not there, before anything is computed."""
     from aiida_alpot.errors import InputFileError

@@ -217,9 +217,12 @@ def _check(
         radii=radii,
         reference=reference,
         vacuum=request.vacuum,
+        kind=request.kind,
+        element=request.passivate,
     )
     return {
         **dataclasses.asdict(table),
+        "reference": reference,
         "centres": centres,
         "largest": table.largest,
         "mean": table.mean,

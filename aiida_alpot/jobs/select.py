@@ -76,8 +76,9 @@ class SelectRequest(Request):
     mode, method, threshold, entry, limit
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
     alike_within : float
-        Largest difference of the fingerprints of configurations that teach the same, A; not looked
-        at by ``maxvol``, see :func:`aiida_alpot.selection.picking.pick_in_order`.
+        Largest difference of the fingerprints of configurations that teach the same, A, see
+        :func:`aiida_alpot.selection.picking.pick_in_order`; not looked at by MAXVOL in the way of
+        MLIP-2 (``parity``).
     costs : list of float or null
         What the label of each candidate costs, in any unit, in the order of the files; with it,
         or with ``cost_exponent``, those that gain most for their cost are selected.

@@ -25,10 +25,10 @@ from aiida_alpot.selection.cost_aware import check_costs
 from aiida_alpot.selection.maxvol_selection import (
     ENTRY_THRESHOLD,
     SELECT_THRESHOLD,
-    Selection,
     fill_by_configuration,
     select,
 )
+from aiida_alpot.selection.picking import Picked, leave_out_alike
 from aiida_alpot.selection.rules import GRADED, RuleSettings, make_selector
 from aiida_alpot.selection.uncertainty_selection import select_uncertain
 
@@ -43,6 +43,7 @@ _DETAILS = {
     HELD_OUT: "selected, and held out for a test set with its chain",
     OVER_LIMIT: "would enlarge the volume, but others gain more",
     NOT_NEEDED: "lies within what the training set and the selected ones span",
+    ALIKE: "is like a configuration that is known or selected",
     GENTLE: "needs no label, and was drawn for a gentle test set",
 }
 _GAINS_LESS_FOR_ITS_COST = "would enlarge the volume, but others gain more for their cost"
@@ -122,12 +123,12 @@ def choose(
         _require_no_maxvol(request)
         return _choose_uncertain(request, folder, potential, candidates)
     potential = potential or _untrained_potential(request, training, candidates)
-    selection = _select(request, potential, candidates, training, costs)
+    picked = _select(request, potential, candidates, training, costs)
     is_known = is_trained(potential) and len(training) > 0
     return Choice(
-        indices=selection.indices,
-        others={OVER_LIMIT: selection.over_limit},
-        grades=selection.grades if is_known else None,
+        indices=picked.indices,
+        others={OVER_LIMIT: picked.over_limit, ALIKE: picked.alike},
+        grades=picked.grades if is_known else None,
         details=_DETAILS if costs is None else {**_DETAILS, OVER_LIMIT: _GAINS_LESS_FOR_ITS_COST},
     )
 
@@ -218,7 +219,7 @@ def _choose_by_rule(
             HELD_OUT: _DETAILS[HELD_OUT],
             OVER_LIMIT: "comes after those that the limit allows",
             NOT_NEEDED: "is not among those that the rule selects",
-            ALIKE: "is like a configuration that is known or selected",
+            ALIKE: _DETAILS[ALIKE],
             GENTLE: _DETAILS[GENTLE],
         },
     )
@@ -259,7 +260,7 @@ def _select(
     candidates: Configurations,
     training: Configurations,
     costs: Array | None,
-) -> Selection:
+) -> Picked:
     """Select for the potential; for one that is not trained yet, as many as the limit allows."""
     generic = with_generic_coefficients(potential)
     selection = select(
@@ -273,10 +274,20 @@ def _select(
         limit=request.limit,
         costs=costs,
     )
-    if is_trained(potential) or request.limit is None or request.mode == "configuration":
-        return selection
-    return fill_by_configuration(
-        selection, generic, candidates, training=training, limit=request.limit, costs=costs
+    if not (is_trained(potential) or request.limit is None or request.mode == "configuration"):
+        selection = fill_by_configuration(
+            selection, generic, candidates, training=training, limit=request.limit, costs=costs
+        )
+    if request.method == "parity":
+        nothing = np.zeros(0, dtype=np.int64)
+        return Picked(selection.indices, selection.over_limit, nothing, selection.grades)
+    return leave_out_alike(
+        np.concatenate([selection.indices, selection.over_limit]),
+        candidates,
+        known=training,
+        limit=request.limit,
+        alike_within=request.alike_within,
+        grades=selection.grades,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from aiida_alpot.carving import is_carved
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.selection.duplicates import find_alike
@@ -132,6 +133,41 @@ def pick_in_order(
         alike=np.array(alike, dtype=np.int64),
         grades=grades,
     )
+
+
+def leave_out_alike(
+    order: Array,
+    candidates: Configurations,
+    *,
+    known: Configurations,
+    limit: int | None,
+    alike_within: float = ALIKE_WITHIN,
+    grades: Array | None = None,
+) -> Picked:
+    """Return what MAXVOL selects without what is like a known one or like one before it.
+
+    An exact copy adds no volume, but one whose atoms moved by a thousandth of an Angstrom does
+    where the rows are fewer than the parameters. Chunks teach the force on one atom each and are
+    compared where they are carved, by what that atom sees; here they pass.
+
+    Parameters
+    ----------
+    order : (k,) int64
+        Places of the candidates that MAXVOL selects without a limit, the best first.
+    candidates, known, limit, alike_within, grades
+        As those of :func:`pick_in_order`.
+    """
+    whole = order[~is_carved(candidates.select(order))]
+    alike = pick_in_order(
+        whole.tolist(),
+        candidates,
+        known=known.select(np.flatnonzero(~is_carved(known))),
+        limit=None,
+        alike_within=alike_within,
+    ).alike
+    kept = order[~np.isin(order, alike)]
+    end = len(kept) if limit is None else limit
+    return Picked(indices=kept[:end], over_limit=kept[end:], alike=alike, grades=grades)
 
 
 def check_limit(limit: int | None, *, needed_by: str | None = None) -> None:

@@ -36,6 +36,7 @@ from aiida_alpot.selection.picking import (
     Selector,
     check_alike_within,
     check_limit,
+    leave_out_alike,
     pick_in_order,
 )
 
@@ -63,8 +64,8 @@ class RuleSettings:
     tail_kind : {"rms", "variance"}
         What it is measured in.
     alike_within : float
-        Largest difference of fingerprints of configurations that teach the same, A; MAXVOL sees
-        for itself that they add no volume.
+        Largest difference of fingerprints of configurations that teach the same, A; not looked at
+        by ``maxvol`` with the method ``parity``, which is that of MLIP-2.
 
     Raises
     ------
@@ -108,8 +109,17 @@ class MaxvolSelector:
             entry=ENTRY_THRESHOLD if entry is None else entry,
             limit=limit,
         )
-        nothing = np.zeros(0, dtype=np.int64)
-        return Picked(found.indices, found.over_limit, nothing, found.grades)
+        if self.settings.method == "parity":
+            nothing = np.zeros(0, dtype=np.int64)
+            return Picked(found.indices, found.over_limit, nothing, found.grades)
+        return leave_out_alike(
+            np.concatenate([found.indices, found.over_limit]),
+            candidates,
+            known=self.training,
+            limit=limit,
+            alike_within=self.settings.alike_within,
+            grades=found.grades,
+        )
 
 
 @dataclass(frozen=True)

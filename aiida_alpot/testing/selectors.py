@@ -86,6 +86,16 @@ class SelectorContract:
         originals = picked.indices % n
         assert len(np.unique(originals)) == len(originals)
 
+    def test_of_frames_that_are_nearly_the_same_one_is_selected(self) -> None:
+        """Copies whose atoms moved by a thousandth of an Angstrom teach nothing more."""
+        candidates = self.make_candidates()
+        rng = np.random.default_rng(11)
+        nudges = rng.normal(0.0, 0.001, (2, *candidates.positions.shape))
+        nearly = [candidates.replace(positions=candidates.positions + nudge) for nudge in nudges]
+        picked = self._select(concatenate([candidates, *nearly]), limit=3 * len(candidates))
+        originals = picked.indices % len(candidates)
+        assert len(np.unique(originals)) == len(originals)
+
     def test_what_is_known_is_not_selected(self) -> None:
         """Training configurations among the candidates are not selected again."""
         known, fresh = self.make_training(), self.make_candidates()

@@ -105,6 +105,23 @@ def test_the_size_of_chunks_is_checked_against_larger_ones(folder):
     assert f"radius 6 A, {locality['mean_size'][1]:.0f} atoms" in said
 
 
+def test_without_a_reference_chunks_are_checked_against_the_whole(folder):
+    words = ["carve", "cluster.npz", *COMMITTEE, "--worst", "-o", "c.npz", "--check", "EMT"]
+    figures, said = figures_of(*words, "--check-radii", 5)
+    assert figures["locality"]["reference"] is None
+    assert "against the whole structure" in said
+
+
+def test_periodic_chunks_are_checked_as_such(folder):
+    words = ["carve", "crystal.npz", *COMMITTEE, "--worst", "-o", "c.npz", "--radius", 4]
+    check = ["--check", "EMT", "--check-radii", 4]
+    sizes = [
+        figures_of(*words, *kind, *check)[0]["locality"]["mean_size"][0]
+        for kind in ([], ["--periodic"])
+    ]
+    assert sizes[0] < sizes[1] < 256
+
+
 def test_atoms_that_symmetry_relates_give_one_chunk(folder):
     perfect = Atoms(Octahedron("Cu", 5, cutoff=1))
     Configurations.from_atoms([perfect]).save(folder / "perfect.npz")
@@ -124,6 +141,8 @@ def test_atoms_that_symmetry_relates_give_one_chunk(folder):
         ([*COMMITTEE, "--periodic", "--worst"], "carve clusters"),
         ([*COMMITTEE, "--passivate", "Xx", "--worst"], "no element 'Xx'"),
         ([*COMMITTEE, "--check", "DFT", "--worst"], "DFT"),
+        ([*COMMITTEE, "--check-radii", "5", "6", "--worst"], "--check-radii needs --check"),
+        ([*COMMITTEE, "--check-reference", "9", "--worst"], "--check-reference needs --check"),
     ],
 )
 @pytest.mark.usefixtures("folder")

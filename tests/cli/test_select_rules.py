@@ -81,6 +81,10 @@ def test_from_a_pool_the_first_labels_are_chosen_without_a_potential(pool, figur
         (["POOL"], "Missing argument 'CANDIDATES', or --pool"),
         (["POOL", "POOL"], "Missing option '--training'"),
         (["POOL", "POOL", "--training", "POOL", "--level", 6], "are for --pool"),
+        (["POOL", "POOL", "--test-fraction", 0.5], "--test-fraction needs --difficult"),
+        (["POOL", "POOL", "--test-split", "chain"], "--test-split needs --difficult"),
+        (["POOL", "POOL", "--gentle-size", 5], "--gentle-size needs --gentle"),
+        (["POOL", "POOL", "--tail-k", 2], "--tail-k needs --method tail"),
     ],
 )
 def test_what_is_missing_is_said(words, message, pool, alpot):

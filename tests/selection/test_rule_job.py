@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from aiida_alpot.configurations import Configurations, Origin
+from aiida_alpot.configurations import Configurations, Origin, concatenate
 from aiida_alpot.errors import SettingError
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
@@ -57,6 +57,20 @@ def test_each_rule_selects_up_to_the_limit_and_says_why(ask, candidates, rule):
     assert "volume" not in details.pop()
     again = ask(potential="potential.mtp", rule=rule, limit=4, seed=3)[1]
     assert again.to_bytes() == selected.to_bytes()
+
+
+def test_maxvol_takes_one_of_frames_that_are_nearly_the_same(folder, ask, candidates):
+    rng = np.random.default_rng(4)
+    nudged = candidates.positions + rng.normal(0.0, 0.001, candidates.positions.shape)
+    twice = concatenate([candidates, candidates.replace(positions=nudged)])
+    twice.save(folder / "candidates.npz")
+    keys = {"training": [], "mode": "neighborhood", "limit": 40, **FORM, "level": 16}
+    result, selected = ask(**keys)
+    hashes = twice.hashes()
+    places = np.array([hashes.index(one) for one in selected.hashes()]) % len(candidates)
+    assert len(np.unique(places)) == len(places) > 1
+    alike = [one for one in result["candidates"] if one["verdict"] == "alike"]
+    assert {one["detail"] for one in alike} == {"is like a configuration that is known or selected"}
 
 
 def test_the_tail_of_the_grades_is_selected(ask, potential, training, candidates):

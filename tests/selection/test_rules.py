@@ -66,6 +66,15 @@ class TestMaxvolByConfiguration(OfCopper):
     settings = RuleSettings(mode="configuration")
 
 
+class TestMaxvolOfFewRows(OfCopper):
+    """Of rows fewer than the parameters a copy that was nudged adds volume, too."""
+
+    settings = RuleSettings(mode="configuration", threshold=1.0)
+
+    def make_candidates(self):
+        return make_cells(6, rattle=0.15, seed=2)
+
+
 class TestTail(OfCopper):
     rule = "tail"
     settings = RuleSettings(tail_k=0.1)

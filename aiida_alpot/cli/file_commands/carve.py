@@ -15,6 +15,7 @@ from aiida_alpot.cli.options import (
     configurations_argument,
     existing,
     json_option,
+    require_beside,
     required_output_option,
     several_files_option,
     species_option,
@@ -123,6 +124,7 @@ def command(
     from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
     from aiida_alpot.mtp.structure_files import write_configurations
 
+    require_beside("--check", check is not None, "check_radii", "check_reference")
     rules = _choice(threshold, fraction, worst=worst)
     named = potential or (committee[0] if committee else None)
     if named is None or bool(committee) == bool(training):
@@ -210,6 +212,6 @@ def _tell_locality(locality: dict[str, Any]) -> None:
     click.echo(f"forces on {len(locality['centres'])} central atoms against {against}:")
     for radius, size, largest, mean in rows:
         click.echo(
-            f"  radius {radius:g} A, {size:.0f} atoms: largest |dF| {largest:.4f}, "
-            f"mean {mean:.4f} eV/A"
+            f"  radius {radius:g} A, {size:.0f} atoms: largest |dF| {largest:.2g}, "
+            f"mean {mean:.2g} eV/A"
         )

@@ -22,6 +22,7 @@ from aiida_alpot.cli.options import (
     existing,
     json_option,
     mode_option,
+    require_beside,
     required_output_option,
     seed_option,
     several_files_option,
@@ -104,6 +105,9 @@ def command(
     from aiida_alpot.cli.job_folder import JobFolder, read_usable, species_of, write_json
     from aiida_alpot.mtp.structure_files import write_configurations
 
+    require_beside("--difficult", difficult is not None, "test_fraction", "test_split")
+    require_beside("--gentle", gentle is not None, "gentle_size")
+    require_beside("--method tail", method == "tail", "tail_k", "tail_kind")
     _check_arguments(
         potential=potential,
         candidates=candidates,
