@@ -64,7 +64,8 @@ class Sampler(Protocol):
     A sampler may say ``in_pieces = True`` where a chain is made of pieces that begin anew, as the
     relaxations of a search: what would stop the chain then ends the piece. Such a sampler is a
     generator, to which the driver sends the :class:`~aiida_alpot.sampling.stopping.Stop` that held
-    of a frame, or None.
+    of a frame, or None. It returns the endings of its chains, by their index, for those whose last
+    frame could not tell because its piece was stopped there.
 
     A sampler that can be interrupted has a method ``state()``, which tells as JSON what it needs to
     yield all frames after the one that it has just yielded (None: the chain begins once more), and

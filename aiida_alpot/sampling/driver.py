@@ -20,7 +20,7 @@ from ase.calculators.calculator import CalculatorError
 from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations, Origin
 from aiida_alpot.errors import GeometryError, SettingError
-from aiida_alpot.sampling.base import Frame, Sampler
+from aiida_alpot.sampling.base import Ending, Frame, Sampler
 from aiida_alpot.sampling.chains import Chain, ChainResult
 from aiida_alpot.sampling.continuation import SCHEMA, chain_state, check_state, restore_chain
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
@@ -225,8 +225,9 @@ def _drive(
     """
     send = getattr(frames, "send", None)
     held: Stop | None = None
+    endings: dict[int, Ending] = {}
     try:
-        while (frame := _following(frames, send, held)) is not None:
+        while (frame := _following(frames, send, held, endings)) is not None:
             pauses.before_frame()
             chain = chains[frame.chain]
             held = chain.stop
@@ -248,18 +249,23 @@ def _drive(
         close = getattr(frames, "close", None)
         if close is not None:
             close()
-    for chain in chains:
+    for index, chain in enumerate(chains):
         if chain.stop is None:
+            chain.stop = Stop(*endings[index]) if index in endings else None
             chain.close()
 
 
 def _following(
-    frames: Iterator[Frame], send: Callable[[Stop], Frame] | None, held: Stop | None
+    frames: Iterator[Frame],
+    send: Callable[[Stop], Frame] | None,
+    held: Stop | None,
+    endings: dict[int, Ending],
 ) -> Frame | None:
-    """Return the next frame, None after the last one."""
+    """Return the next frame; None after the last one, with what the sampler says of the end."""
     try:
         return next(frames) if held is None or send is None else send(held)
-    except StopIteration:
+    except StopIteration as over:
+        endings.update(over.value or {})
         return None
 
 

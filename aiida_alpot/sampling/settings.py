@@ -8,9 +8,10 @@ documentation are made; a physical quantity names its unit there.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida_alpot.errors import SettingError
@@ -32,11 +33,22 @@ def require(condition: bool, name: str, value: object, allowed: str) -> None:
         raise SettingError(f"'{name}' is {value!r}; it must be {allowed}.")
 
 
+def require_symbols(name: str, symbols: Iterable[str]) -> None:
+    """Raise SettingError, naming the setting and the word, unless each is a chemical symbol."""
+    from ase.data import atomic_numbers
+
+    for symbol in symbols:
+        # ASE knows "X", which stands for no element
+        require(
+            symbol in atomic_numbers and symbol != "X", name, symbol, "a list of chemical symbols"
+        )
+
+
 def make_settings(settings_class: type, values: Mapping[str, Any], *, owner: str) -> Any:
     """Build a frozen dataclass of settings from plain values.
 
     Lists become tuples, whole numbers are taken where a real number is asked for, and mappings
-    are checked value by value.
+    are checked value by value. NaN and infinity are no numbers.
 
     Raises
     ------
@@ -86,11 +98,20 @@ def _try_option(value: Any, hint: Any) -> tuple[bool, Any]:
         owner = hint.__name__.removesuffix("Settings").lower()
         return True, make_settings(hint, value, owner=owner)
     if hint is float:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return fits, float(value) if fits else value
+        return _try_number(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool), value
     return isinstance(value, hint), value
+
+
+def _try_number(value: Any) -> tuple[bool, Any]:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False, value
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more digits than any real one has
+        return False, value
+    return math.isfinite(number), number
 
 
 def _try_tuple(value: Any, items: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -115,6 +115,8 @@ def test_concentrations_that_no_cell_has_are_said_so():
     ("settings", "message"),
     [
         ({}, "lacks the key 'species'"),
+        ({"species": ["Cu", "Cu"]}, "two or more different species"),
+        ({"species": ["Cu", "X"]}, "'species' is 'X'"),
         ({"species": ["Cu"]}, "a list of two or more"),
         ({"species": ["Cu", "Au"], "sizes": [0, 2]}, "[fewest, most], from 1"),
         ({"species": ["Cu", "Au"], "concentrations": {"Au": [0.5, 0.1]}}, "within 0 and 1"),
@@ -129,6 +131,8 @@ def test_wrong_settings_are_refused_in_words(settings, message):
 
 
 def test_starts_that_cannot_be_decorated_are_refused():
+    with pytest.raises(SettingError, match="'volumes' lacks Au, Cu"):
+        run(bulk("Cu"), species=["Cu", "Au"], volumes={})
     with pytest.raises(GeometryError, match="is no crystal"):
         run(Atoms("Cu"), species=["Cu", "Au"])
     with pytest.raises(GeometryError, match="has no atom of Pd; change 'sites'"):

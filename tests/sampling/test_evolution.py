@@ -143,8 +143,21 @@ def test_the_ending_says_how_the_search_went(rng):
     assert "eV/atom, found as number" in chain.reason
 
 
+def test_a_search_whose_last_child_is_given_up_says_how_it_went_all_the_same(rng):
+    starts = [bulk("Cu", cubic=True), bulk("Cu", cubic=True) * 1]
+    for index, start in enumerate(starts):
+        start.info["identifier"] = str(index)
+        start.set_cell(start.cell * 1.2, scale_atoms=True)  # beyond what is known, as all children
+    settings = {"relaxations": 4, "population": 2, "relax_steps": 2, "volume_factor": [1.0, 1.1]}
+    sampler = make_sampler("evolution", settings)
+    for chain in run_sampler(sampler, starts, Grading(), rng=rng).chains:
+        assert chain.stop == "finished"
+        assert "4 structures relaxed, 4 given up" in chain.reason
+        assert "none of them reached a minimum" in chain.reason
+
+
 def test_starts_that_do_not_belong_together_are_refused(rng):
-    sampler = make_sampler("evolution", {"relaxations": 2, "population": 2})
+    sampler = make_sampler("evolution", {"relaxations": 3, "population": 2})
     copper, gold = bulk("Cu", cubic=True), bulk("Au", cubic=True)
     with pytest.raises(GeometryError, match="has another composition than the first"):
         run_sampler(sampler, [copper, gold], EMT(), rng=rng)
@@ -155,13 +168,14 @@ def test_starts_that_do_not_belong_together_are_refused(rng):
     with pytest.raises(GeometryError, match="periodic in some directions only"):
         run_sampler(sampler, [slab], EMT(), rng=rng)
     with pytest.raises(GeometryError, match="raise 'relaxations'"):
-        run_sampler(sampler, [copper, gold, slab], EMT(), rng=rng)
+        run_sampler(sampler, [copper, gold, slab, copper], EMT(), rng=rng)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"population": 1}, "'population' is 1; it must be at least 2"),
+        ({"relaxations": 16}, "'relaxations' is 16; it must be more than the population (16)"),
         ({"best": 40}, "from 0 to population"),
         ({"crossover": 1.5}, "a share from 0 to 1"),
         ({"volume_factor": [2, 1]}, "the smaller end of a range first"),

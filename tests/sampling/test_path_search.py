@@ -150,7 +150,7 @@ def test_pairs_of_one_job_do_not_change_one_another():
 @pytest.mark.parametrize(
     ("starts", "message"),
     [
-        (vacancy_jump()[:1], "has 1 starts; they are pairs"),
+        (vacancy_jump()[:1], "of a path search is 1; they are pairs"),
         ([vacancy_jump()[0], vacancy_jump("Al")[1]], "Starts start and end are the ends of a path"),
     ],
 )

@@ -2,6 +2,7 @@
 """Samplers are made from plain settings, and wrong ones are refused in words."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_every_setting_has_a_help_text(settings_class):
         ("molecular_dynamics", DYNAMICS | {"temperature_K": -5}, "it must be above 0 K"),
         ("molecular_dynamics", DYNAMICS | {"ensemble": "muVT"}, "one of nvt, npt, nve"),
         ("molecular_dynamics", DYNAMICS | {"timestep_fs": 0}, "it must be a positive number"),
+        (
+            "molecular_dynamics",
+            DYNAMICS | {"ensemble": "nve", "temperature_K": [300, 600]},
+            "one number for nve",
+        ),
+        (
+            "molecular_dynamics",
+            DYNAMICS | {"ensemble": "npt", "thermostat": "bussi"},
+            "left out for npt; choose ensemble nvt",
+        ),
+        ("molecular_dynamics", DYNAMICS | {"cell": "flexible"}, "choose ensemble npt"),
+        ("molecular_dynamics", DYNAMICS | {"timestep_fs": 10**400}, "it must be a number"),
+        ("rattled", {"min_distance_factor": -1}, "it must be zero or a positive number"),
+        ("rattled", {"min_distances": {"Cu-X": 1.0}}, "write two chemical symbols"),
+        ("random_structures", {"formula": "CuX2"}, "write chemical symbols and counts"),
+        ("lattice_monte_carlo", {"temperature_K": 300, "species": ["Cu", "Zz"]}, "is 'Zz'; it"),
         ("relaxation", {"optimizer": "Newton"}, "one of BFGS, LBFGS, FIRE"),
         ("relaxation", {"pressure_GPa": 5}, "choose cell isotropic or flexible"),
         ("relaxation", {"fmax": "small"}, "'fmax' of sampler 'relaxation' is 'small'"),
@@ -41,6 +58,20 @@ def test_wrong_settings_are_refused_in_words(kind, settings, message):
     with pytest.raises(SettingError) as raised:
         make_sampler(kind, settings)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_setting_takes_what_is_no_number(kind, value):
+    needed = {
+        field.name: 300 if field.name != "species" else ["Cu", "Au"]
+        for field in dataclasses.fields(SAMPLERS[kind][1])
+        if field.default is dataclasses.MISSING
+    }
+    for field in dataclasses.fields(SAMPLERS[kind][1]):
+        for wrong in (value, [value, value], {"Cu-Cu": value}, [[0, value, 0, 0]]):
+            with pytest.raises(SettingError, match=field.name):
+                make_sampler(kind, needed | {field.name: wrong})
 
 
 def test_a_list_is_a_ramp_and_whole_numbers_are_real_numbers():

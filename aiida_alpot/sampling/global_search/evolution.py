@@ -10,7 +10,7 @@ up, as its energy could not be trusted.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -108,6 +108,12 @@ class EvolutionSettings:
     def __post_init__(self) -> None:
         for name in ("relaxations", "population", "relax_steps"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(
+            self.relaxations > self.population,
+            "relaxations",
+            self.relaxations,
+            f"more than the population ({self.population}), whose first members have no parents",
+        )
         require(self.population >= 2, "population", self.population, "at least 2")
         require(0 <= self.best <= self.population, "best", self.best, "from 0 to population")
         for name in ("crossover", "mutation_of_children", "random"):
@@ -198,8 +204,8 @@ class Evolution:
         rng: np.random.Generator,
         *,
         moving: Mapping[str, Any] | None = None,
-    ) -> Iterator[Frame]:
-        """Yield the steps of all relaxations.
+    ) -> Generator[Frame, Stop | None, dict[int, Ending]]:
+        """Yield the steps of all relaxations; return how the chains ended.
 
         With ``moving``, the :meth:`state` of an earlier run, those from that relaxation on.
         """
@@ -220,6 +226,7 @@ class Evolution:
             if len(search.children) >= given.population or number + 1 == given.population:
                 self._close_generation(search)
             search.number += 1
+        return dict.fromkeys(range(len(starts)), Ending("finished", str(search.tally)))
 
     def state(self) -> dict[str, Any] | None:
         """Return the state before the latest relaxation as JSON."""

@@ -27,7 +27,12 @@ from aiida_alpot.sampling.continuation import (
     refusing_damage,
     restore_pairs,
 )
-from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.settings import (
+    require,
+    require_symbols,
+    required_setting,
+    setting,
+)
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
 from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
@@ -68,6 +73,7 @@ class LatticeMonteCarloSettings:
             self.relax_steps,
             "positive for a cell that relaxes",
         )
+        require_symbols("species", self.species or ())
         self.relaxation()
 
     @property

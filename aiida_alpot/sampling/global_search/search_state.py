@@ -33,10 +33,12 @@ class Tally:
 
     def __str__(self) -> str:
         given_up = f", {self.abandoned} given up" if self.abandoned else ""
+        found = f"the lowest has {self.lowest:.6g} eV/atom, found as number {self.found_at}"
+        if not self.found_at:
+            found = "none of them reached a minimum or the end of its steps"
         return (
             f"{self.relaxed} structures relaxed{given_up} ({self.duplicates} duplicates among the "
-            f"last parents and children) in {self.generations} generations; the "
-            f"lowest has {self.lowest:.6g} eV/atom, found as number {self.found_at}"
+            f"last parents and children) in {self.generations} generations; {found}"
         )
 
 

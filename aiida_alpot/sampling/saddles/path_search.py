@@ -122,8 +122,8 @@ class PathSearch:
         """Raise GeometryError unless the starts are pairs of the same atoms in the same cell."""
         if len(starts) % 2:
             raise GeometryError(
-                f"A path search has {len(starts)} starts; they are pairs, the start and the end of "
-                "each path one after the other. Name an even number."
+                f"The number of starts of a path search is {len(starts)}; they are pairs, the "
+                "start and the end of each path one after the other. Name an even number."
             )
         for index in range(0, len(starts), 2):
             first, last = starts[index], starts[index + 1]

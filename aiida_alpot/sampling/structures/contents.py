@@ -81,12 +81,6 @@ class ContentSettings:
             self.density_g_cm3,
             "left out where volume_per_atom is given",
         )
-        require(
-            self.min_distance_factor >= 0,
-            "min_distance_factor",
-            self.min_distance_factor,
-            "zero or positive",
-        )
         self.limits()
         if self.formula is not None:
             read_formula(self.formula)
@@ -111,6 +105,8 @@ def read_formula(formula: str) -> Array:
     """
     try:
         counts = Formula(formula).count()
+        if "X" in counts:  # which stands for no element
+            raise KeyError("X")
         numbers = np.repeat([atomic_numbers[one] for one in counts], list(counts.values()))
     except (ValueError, KeyError) as error:
         raise SettingError(

@@ -13,11 +13,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.settings import (
+    require,
+    require_symbols,
+    required_setting,
+    setting,
+)
 from aiida_alpot.sampling.structures.generation import frames_of_made
 
 _MISSING = (
@@ -55,10 +59,15 @@ class DecorationsSettings:
     )
 
     def __post_init__(self) -> None:
-        require(len(self.species) >= 2, "species", self.species, "a list of two or more")
+        different = len(set(self.species))
+        require(
+            different >= 2 and different == len(self.species),
+            "species",
+            self.species,
+            "a list of two or more different species",
+        )
         for name in ("species", "sites", "concentrations", "volumes"):
-            for symbol in getattr(self, name) or ():
-                require(symbol in atomic_numbers, name, symbol, "a chemical symbol")
+            require_symbols(name, getattr(self, name) or ())
         fewest, most = self.sizes
         require(1 <= fewest <= most, "sizes", self.sizes, "[fewest, most], from 1")
         require(
@@ -115,7 +124,7 @@ class Decorations:
                     f"Start {name} has no atom of {', '.join(given.sites or ())}; change 'sites'."
                 )
             present = {*given.species, *start.symbols[~decorated]}
-            lacking = sorted(present - set(given.volumes or present))
+            lacking = sorted(present - set(present if given.volumes is None else given.volumes))
             if lacking:
                 raise SettingError(f"'volumes' lacks {', '.join(lacking)}, which {name} can hold.")
         _primitive(Atoms("Cu", cell=np.eye(3) * 3, pbc=True), given.symmetry_tolerance)

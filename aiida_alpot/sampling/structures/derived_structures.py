@@ -8,17 +8,17 @@ of active learning; surfaces, vacancies, interstitials and clusters are added.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Frame
-from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.settings import require, require_symbols, setting
 from aiida_alpot.sampling.structures.cuts import cut_cluster, cut_slab
 from aiida_alpot.sampling.structures.defects import (
     delete,
@@ -43,6 +43,16 @@ OPERATIONS: dict[str, float] = {
     "displacement": 1.0,
 }
 """Operations in the order in which they are done, and the usual probability of each."""
+
+WANTED_BY = {
+    "vacancies": "vacancies",
+    "interstitials": "interstitials",
+    "interstitial_species": "interstitials",
+    "miller": "surface",
+    "thickness": "surface",
+    "cluster_atoms": "cluster",
+}
+"""Settings of operations that are not done unless that is asked for."""
 
 PROTOCOLS = {"metals": (0.4, 0.5), "oxides": (0.3, 0.1)}
 """Displacement, A, and probability that an atom is substituted."""
@@ -112,7 +122,7 @@ class DerivedStructuresSettings:
         for name in ("substitution", "deletion"):
             value = getattr(self, name)
             require(value is None or 0 <= value <= 1, name, value, "a share from 0 to 1")
-        for name in ("von_mises_strain", "displacement", "min_distance_factor"):
+        for name in ("von_mises_strain", "displacement"):
             value = getattr(self, name)
             require(value is None or value >= 0, name, value, "zero or positive")
         for name in ("thickness", "vacuum"):
@@ -128,6 +138,7 @@ class DerivedStructuresSettings:
             "a list of three whole numbers each, not all of them zero",
         )
         self._check_names()
+        self._check_use()
         make_limits(self.min_distance_factor, self.min_distances)
 
     def _check_names(self) -> None:
@@ -136,8 +147,21 @@ class DerivedStructuresSettings:
             require(name in OPERATIONS, "probabilities", name, f"a mapping of {allowed}")
             require(0 <= value <= 1, f"probabilities.{name}", value, "a number from 0 to 1")
         for name in ("species", "interstitial_species"):
-            for symbol in getattr(self, name) or ():
-                require(symbol in atomic_numbers, name, symbol, "a list of chemical symbols")
+            symbols = getattr(self, name)
+            require(symbols != (), name, symbols, "null or a list of chemical symbols")
+            require_symbols(name, symbols or ())
+
+    def _check_use(self) -> None:
+        """Raise SettingError if a value is given for an operation that is never done."""
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, operation in WANTED_BY.items():
+            value = getattr(self, name)
+            require(
+                value == usual[name] or self.probability(operation) > 0,
+                name,
+                value,
+                f"left out where 'probabilities' has no {operation}, as {{{operation}: 0.2}}",
+            )
 
     def probability(self, operation: str) -> float:
         """Return with what probability an operation is done."""

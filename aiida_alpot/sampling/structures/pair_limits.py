@@ -13,6 +13,7 @@ from ase.data import atomic_numbers, covalent_radii
 from aiida_alpot.errors import SettingError
 from aiida_alpot.neighbors import neighbor_list
 from aiida_alpot.periodic_cells import complete_cells
+from aiida_alpot.sampling.settings import require
 
 Array = np.ndarray
 
@@ -58,18 +59,23 @@ def make_limits(factor: float, distances: Mapping[str, float] | None) -> PairLim
     Raises
     ------
     SettingError
-        If a key is not a pair of chemical symbols or a distance is negative.
+        If the factor or a distance is negative or no number, or a key is no pair of chemical
+        symbols.
     """
+    fits = factor >= 0 and np.isfinite(factor)
+    require(bool(fits), "min_distance_factor", factor, "zero or a positive number")
     given = {}
     for pair, distance in (distances or {}).items():
         symbols = pair.split("-")
-        if len(symbols) != 2 or any(one not in atomic_numbers for one in symbols):
+        if len(symbols) != 2 or any(one not in atomic_numbers or one == "X" for one in symbols):
             raise SettingError(
                 f"'min_distances' has the pair {pair!r}; write two chemical symbols joined by "
                 "'-', as in 'Cu-Zr'."
             )
-        if not distance >= 0:
-            raise SettingError(f"'min_distances' has {distance!r} for {pair}; it must be positive.")
+        if not (distance >= 0 and np.isfinite(distance)):
+            raise SettingError(
+                f"'min_distances' has {distance!r} for {pair}; it must be zero or positive."
+            )
         first, second = sorted(atomic_numbers[one] for one in symbols)
         given[first, second] = distance
     return PairLimits(factor, given)

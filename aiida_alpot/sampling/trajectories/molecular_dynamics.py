@@ -39,8 +39,8 @@ class MolecularDynamicsSettings:
     """Settings of :class:`MolecularDynamics`."""
 
     temperature_K: float | tuple[float, float] = required_setting(
-        "Temperature, K, or a ramp [first, last], linear over the steps. For nve, at which "
-        "velocities are drawn."
+        "Temperature, K, or a ramp [first, last], linear over the steps. For nve one number, at "
+        "which velocities are drawn."
     )
     steps: int = required_setting("Number of time steps.")
     ensemble: Literal["nvt", "npt", "nve"] = setting(
@@ -78,6 +78,24 @@ class MolecularDynamicsSettings:
             "pressure_GPa",
             self.pressure_GPa,
             f"0 for {self.ensemble}, in which the cell is fixed; choose ensemble npt",
+        )
+        require(
+            self.ensemble != "nve" or first == last,
+            "temperature_K",
+            self.temperature_K,
+            "one number for nve, in which nothing changes it; choose ensemble nvt",
+        )
+        require(
+            self.ensemble == "nvt" or self.thermostat == "langevin",
+            "thermostat",
+            self.thermostat,
+            f"left out for {self.ensemble}; choose ensemble nvt",
+        )
+        require(
+            self.ensemble == "npt" or self.cell == "isotropic",
+            "cell",
+            self.cell,
+            f"left out for {self.ensemble}, in which the cell is fixed; choose ensemble npt",
         )
         for name in (
             "timestep_fs",
