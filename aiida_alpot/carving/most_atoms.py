@@ -14,13 +14,11 @@ from ase import Atoms
 
 from aiida_alpot.carving.chunks import RADIUS, VACUUM, Chunk, carve_chunk, surroundings
 from aiida_alpot.carving.passivation import passivate
-from aiida_alpot.carving.periodic_chunks import carve_periodic_chunk
+from aiida_alpot.carving.periodic_chunks import carve_periodic_at_most, carve_periodic_chunk
 from aiida_alpot.errors import SettingError
 
 SHELL = 1e-3
 """A; atoms whose distances from the centre differ by less belong to one shell."""
-SHRINK = 0.97
-"""Factor by which the radius of a periodic chunk is made smaller at a time."""
 
 
 def carve_at_most(
@@ -64,14 +62,15 @@ def carve_at_most(
     GeometryError
         If the structure is not usable, or not periodic where a periodic chunk is asked for.
     """
+    if kind == "periodic" and element is None:
+        return carve_periodic_at_most(
+            structure, centre, radius=radius, most=most, smallest_radius=smallest_radius
+        )
     while radius >= smallest_radius and radius > 0.0:
         chunk = carve(structure, centre, radius=radius, vacuum=vacuum, kind=kind, element=element)
         if most is None or len(chunk.atoms) <= most:
             return chunk
-        if kind == "periodic":
-            radius *= SHRINK
-        else:
-            radius = _radius_without(structure, chunk, len(chunk.atoms) - most)
+        radius = _radius_without(structure, chunk, len(chunk.atoms) - most)
     return None
 
 
