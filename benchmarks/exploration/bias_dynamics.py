@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does a bias find what teaches a potential more? Dynamics of EMT copper with and without one.
+"""Does a bias find what teaches a potential more? Dynamics of a metal with and without one.
 
 A level-8 potential and five members of a committee are fitted to ten rattled perfect crystals of 32
 atoms. Molecular dynamics at 300 K (four chains of 200 steps of 2 fs) follows the potential alone,
@@ -8,9 +8,12 @@ or with the bias on the spread of the committee, or on the extrapolation grade (
 the committee disagrees about most, 50 fs apart. The potential is fitted once more from where it
 stands. It is tested where it never was: 40 cells
 strained by up to 5 %, every other one with a vacancy. All three have the same steps, the same
-number of labels, starts and random numbers. Prints a line for each way, and JSON:
+number of labels, starts and random numbers. The teacher is EMT copper, or the published potential
+of nickel that a potential of level 8 cannot become, with noise. Prints a line for each way, for the
+grade over the committee, and JSON:
 
-``python benchmarks/exploration/bias_dynamics.py [--seeds 5] [--pick even|uncertain] ...``.
+``python -m benchmarks.exploration.bias_dynamics [--seeds 5] [--pick even|uncertain] [--teacher mtp
+--data FOLDER] ...``.
 """
 
 from __future__ import annotations
@@ -24,8 +27,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
-from ase.calculators.singlepoint import SinglePointCalculator
 from scipy.stats import t as student
 
 from aiida_alpot.bias import make_biased
@@ -42,7 +43,9 @@ from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.sampling import RecordRules, StopRules, make_sampler, run_sampler
 
-LATTICE_A = 3.5898
+from .teachers import NAMES, Teacher, make_teacher
+
+LATTICES_A = {"emt": 3.5898, "mtp": 3.52}
 LEVEL, CUTOFF, CLOSEST_A = 8, 5.0, 1.9
 CHAINS, STEPS, LABELS, EVERY = 4, 200, 16, 5
 APART = 5
@@ -51,6 +54,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "committee": {"kind": "committee", "tau_rel": 0.3, "tau_hist": 20},
     "grade": {"kind": "grade", "tau_rel": 0.3, "tau_hist": 20},
 }
+TICKS = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
 FIGURES = ("mean_sigma_eV", "mean_grade", "force_rmse_eV_per_A", "energy_rmse_meV_per_atom")
 
 
@@ -70,32 +74,23 @@ class Model:
         return CommitteeMTP(self.potential, self.members)
 
 
-def label(cells: list[Atoms]) -> Configurations:
-    """Return the cells with labels of EMT."""
-    labelled = []
-    for one in cells:
-        cell = one.copy()
-        cell.calc = EMT()
-        values = {
-            name: cell.calc.get_property(name, cell) for name in ("energy", "forces", "stress")
-        }
-        cell.calc = SinglePointCalculator(cell, **values)
-        labelled.append(cell)
-    return Configurations.from_atoms(labelled)
-
-
-def crystal() -> Atoms:
-    """Return 32 atoms of fcc copper on their sites."""
-    return bulk("Cu", a=LATTICE_A, cubic=True) * (2, 2, 2)
+def crystal(teacher: Teacher) -> Atoms:
+    """Return 32 atoms of the fcc metal on their sites."""
+    return bulk(teacher.element, "fcc", a=LATTICES_A[teacher.name], cubic=True) * (2, 2, 2)
 
 
 def rattled(
-    count: int, amplitude: float, rng: np.random.Generator, *, strain: float = 0.0
+    teacher: Teacher,
+    count: int,
+    amplitude: float,
+    rng: np.random.Generator,
+    *,
+    strain: float = 0.0,
 ) -> list[Atoms]:
     """Return rattled crystals; strained ones have a vacancy in every other cell."""
     cells = []
     for number in range(count):
-        cell = crystal()
+        cell = crystal(teacher)
         if strain and number % 2:
             del cell[int(rng.integers(len(cell)))]
         shape = rng.uniform(-strain, strain, (3, 3)) if strain else np.zeros((3, 3))
@@ -116,11 +111,11 @@ def first_model(training: Configurations, settings: TrainingSettings) -> Model:
     return Model(training, potential, members, build_active_set(potential, training))
 
 
-def explore(model: Model, way: str, seed: int) -> list[Atoms]:
+def explore(teacher: Teacher, model: Model, way: str, seed: int) -> list[Atoms]:
     """Return every fifth frame of the chains, with what stops a chain by default in force."""
     starts = []
     for number in range(CHAINS):
-        start = crystal()
+        start = crystal(teacher)
         start.info["identifier"] = f"chain {number}"
         starts.append(start)
     settings = {"temperature_K": 300.0, "steps": STEPS, "bias": WAYS[way]}
@@ -155,21 +150,21 @@ def pick(deviations: np.ndarray, rule: str) -> np.ndarray:
     return np.array(chosen[:LABELS])
 
 
-def run_seed(seed: int, rule: str = "even") -> dict[str, dict[str, float]]:
+def run_seed(teacher: Teacher, seed: int, rule: str = "even") -> dict[str, dict[str, float]]:
     """Return the figures of each way for one seed."""
     rng = np.random.default_rng(seed)
-    training = label(rattled(10, 0.08, rng))
-    test = label(rattled(40, 0.05, rng, strain=0.05))
+    training = teacher.label(rattled(teacher, 10, 0.08, rng))
+    test = teacher.label(rattled(teacher, 40, 0.05, rng, strain=0.05))
     settings = TrainingSettings(seed=seed, max_iterations=40, committee=CommitteeSettings(5))
     model = first_model(training, settings)
     grader = CommitteeGrader(model.members)
     results = {}
     for way in WAYS:
-        frames = explore(model, way, seed)
+        frames = explore(teacher, model, way, seed)
         seen = Configurations.from_atoms(frames)
         deviations = grader.energy_deviations(seen)
         chosen = pick(deviations, rule)
-        more = concatenate([training, label([frames[one] for one in chosen])])
+        more = concatenate([training, teacher.label([frames[one] for one in chosen])])
         refitted = train_potential(
             more, initial=warm_start(model.potential), settings=replace(settings, committee=None)
         ).fit.potential
@@ -192,73 +187,99 @@ def _mean_grade(model: Model, configurations: Configurations) -> float:
 
 
 def compare(runs: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Return means, and ratios to no bias with their 95 % intervals (of logarithms, by seed)."""
-    summary: dict[str, Any] = {}
-    for way in WAYS:
-        entry: dict[str, Any] = {}
-        for figure in FIGURES:
-            values = np.array([run[way][figure] for run in runs])
-            logs = np.log(values / np.array([run["none"][figure] for run in runs]))
-            half = 0.0
-            if len(runs) > 1:
-                half = student.ppf(0.975, len(runs) - 1) * logs.std(ddof=1) / np.sqrt(len(runs))
-            entry[figure] = {
-                "mean": float(values.mean()),
-                "ratio": float(np.exp(logs.mean())),
-                "interval": [float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))],
-                "seeds_below_none": int((logs < 0).sum()),
-            }
-        summary[way] = entry
-    return summary
+    """Return means, ratios to no bias in the same seed, and those of the grade to the committee."""
+    return {
+        **{way: against(runs, way, "none") for way in WAYS},
+        "grade over committee": against(runs, "grade", "committee"),
+    }
 
 
-def plot(runs: list[dict[str, dict[str, float]]], path: Path) -> None:
-    """Draw what each way saw against the error after one refit, seed by seed."""
+def against(runs: list[dict[str, dict[str, float]]], way: str, base: str) -> dict[str, Any]:
+    """Return means, and ratios to another way with their 95 % intervals (t of the logarithms)."""
+    entry: dict[str, Any] = {}
+    for figure in FIGURES:
+        values = np.array([run[way][figure] for run in runs])
+        logs = np.log(values / np.array([run[base][figure] for run in runs]))
+        half = 0.0
+        if len(runs) > 1:
+            half = student.ppf(0.975, len(runs) - 1) * logs.std(ddof=1) / np.sqrt(len(runs))
+        entry[figure] = {
+            "mean": float(values.mean()),
+            "ratio": float(np.exp(logs.mean())),
+            "interval": [float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))],
+            "seeds_below": int((logs < 0).sum()),
+        }
+    return entry
+
+
+def plot(runs: list[dict[str, dict[str, float]]], path: Path, title: str) -> None:
+    """Draw what each way saw, and the error after one refit, over those without a bias."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.0, 3.6), layout="constrained")
-    for way, marker in zip(WAYS, "os^", strict=True):
-        x = [run[way]["mean_sigma_eV"] * 1e3 for run in runs]
-        y = [run[way]["force_rmse_eV_per_A"] * 1e3 for run in runs]
-        axes.plot(x, y, marker, label=f"bias: {way}")
-    for run in runs:
-        pairs = [(run[w]["mean_sigma_eV"] * 1e3, run[w]["force_rmse_eV_per_A"] * 1e3) for w in WAYS]
-        axes.plot(*zip(*pairs, strict=True), color="0.8", zorder=0)
-    axes.set_xlabel("mean spread of the committee on the way, meV")
-    axes.set_ylabel("force RMSE after one refit, meV/Å")
-    axes.legend()
-    figure.savefig(path, dpi=150)
+    panels = {
+        "mean_sigma_eV": "mean spread of the committee on the way",
+        "mean_grade": "mean grade on the way",
+        "force_rmse_eV_per_A": "force RMSE after one refit",
+    }
+    summary = compare(runs)
+    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.2), layout="constrained", sharey=True)
+    names = {"committee": "committee\nover none", "grade": "grade\nover none"}
+    names["grade over committee"] = "grade over\ncommittee"
+    for panel, (name, words) in zip(axes, panels.items(), strict=True):
+        for place, way in enumerate(names):
+            base = "committee" if way == "grade over committee" else "none"
+            mine = way.removesuffix(" over committee")
+            ratios = [run[mine][name] / run[base][name] for run in runs]
+            panel.plot(ratios, np.full(len(runs), place + 0.15), "o", ms=3.5, color="0.65")
+            found = summary[way][name]
+            panel.plot(found["interval"], [place - 0.1] * 2, color=f"C{place}")
+            panel.plot(found["ratio"], place - 0.1, "s", color=f"C{place}")
+        panel.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
+        panel.set(xscale="log", xlabel=f"{words}, ratio")
+        low, high = panel.get_xlim()
+        ticks = [tick for tick in TICKS if low <= tick <= high]
+        panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        panel.set_xticks([], minor=True)
+    axes[0].set_yticks(range(len(names)), list(names.values()))
+    axes[0].invert_yaxis()
+    figure.suptitle(f"{title}, {len(runs)} seeds (grey), mean and 95 % interval")
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
-    """Run all seeds and print what came out."""
+    """Run the seeds that the file of results lacks, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", choices=NAMES, default="emt")
+    parser.add_argument("--data", type=Path, help="folder of the published potentials")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--pick", choices=("even", "uncertain"), default="even")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="seeds that it holds are not run again")
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
+    teacher = make_teacher(given.teacher, data=given.data)
     runs = []
-    for seed in range(given.seeds):
-        runs.append(run_seed(seed, given.pick))
+    if given.json and given.json.exists():
+        runs = json.loads(given.json.read_text(encoding="utf-8"))["seeds"]
+    for seed in range(len(runs), given.seeds):
+        runs.append(run_seed(teacher, seed, given.pick))
         print(f"seed {seed}: " + json.dumps(runs[-1]), flush=True)
-    summary = compare(runs)
-    for way, entry in summary.items():
+        if given.json:
+            content = {"seeds": runs, "summary": compare(runs)}
+            given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for way, entry in compare(runs).items():
         sigma, force = entry["mean_sigma_eV"], entry["force_rmse_eV_per_A"]
         low, high = force["interval"]
         print(
-            f"{way}: mean spread x {sigma['ratio']:.2f}, "
-            f"force RMSE {force['mean'] * 1e3:.2f} meV/A, "
-            f"x {force['ratio']:.3f} [{low:.3f}, {high:.3f}] of no bias, below it for "
-            f"{force['seeds_below_none']} of {len(runs)} seeds"
+            f"{way}: mean spread x {sigma['ratio']:.2f}, mean grade x "
+            f"{entry['mean_grade']['ratio']:.2f}, force RMSE {force['mean'] * 1e3:.2f} meV/A, "
+            f"x {force['ratio']:.3f} [{low:.3f}, {high:.3f}], lower for "
+            f"{force['seeds_below']} of {len(runs)} seeds"
         )
-    if given.json:
-        given.json.write_text(json.dumps({"seeds": runs, "summary": summary}, indent=1) + "\n")
     if given.plot:
-        plot(runs, given.plot)
+        plot(runs, given.plot, f"Bias in dynamics, {teacher.element}, teacher {teacher.name}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ were never seen. Prints a line for each iteration, and JSON:
 ``python benchmarks/exploration/chunks_pt260.py [--seeds 5] [--grader grade] [--json FILE]``.
 
 ``--grader`` says what chooses the atoms: the committee (default), neighbourhood grades of its first
-member, or chance; the committee tells delta in any case. ``--seeds 0 --draw FILE... --plot PNG``
+member, or chance; the committee tells delta in any case. ``--whole`` adds so many rattled clusters
+of 13 and 38 atoms to the bulk cells, with all their labels. ``--seeds 0 --draw FILE... --plot PNG``
 draws runs that were written before.
 """
 
@@ -50,6 +51,7 @@ UNSEEN = {309: (9, 4), 561: (11, 5), 1415: (15, 7)}
 """Length and cut corners of the octahedra that are never trained on."""
 RATTLE = 0.07  # A; forces of 0.2 to 4.8 eV/A
 WEIGHTS = LossWeights(energy=1.0, force=0.1, stress=0.001)
+PER_TURN = 13  # chunks
 STOP = 0.1  # eV/A, largest uncertainty that is aimed at
 
 
@@ -100,6 +102,18 @@ def bulk_cells(seed: int) -> Configurations:
         atoms.positions += rng.normal(0.0, RATTLE, (len(atoms), 3))
         cells.append(atoms)
     return Configurations.from_atoms(label(cells), level_of_theory="emt")
+
+
+def small_clusters(seed: int, count: int) -> list[Atoms]:
+    """Return small rattled clusters, which tell the energy of a surface against bulk."""
+    rng = np.random.default_rng([seed, 3])
+    clusters = []
+    for number in range(count):
+        length, cutoff = ((3, 1), (4, 1))[number % 2]  # 13 and 38 atoms
+        atoms = Atoms(Octahedron("Pt", length, cutoff=cutoff))
+        atoms.positions += rng.normal(0.0, RATTLE, (len(atoms), 3))
+        clusters.append(atoms)
+    return clusters
 
 
 def octahedron(length: int, cutoff: int, *, seed: int) -> Configurations:
@@ -174,6 +188,10 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     """Run the loop for one seed."""
     start = time.process_time()
     training = bulk_cells(options.seed)
+    if options.whole:
+        clusters = label(small_clusters(options.seed, options.whole))
+        known = Configurations.from_atoms(clusters, level_of_theory="emt")
+        training = concatenate([training, known])
     target = octahedron(8, 3, seed=options.seed)
     structure = target.atoms(0)
     committee = Committee(training, smallest_distance(target, options.cutoff), options)
@@ -200,6 +218,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "seed": options.seed,
         "grader": options.grader,
+        "whole_clusters": options.whole,
         "history": history,
         "best": best,
         **judge(committee, options.seed),
@@ -328,11 +347,17 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
         last = next(s for s in history if s["n_chunks"] == one["best"]["n_chunks"])
         axes[2].scatter(last["delta"], last["error"], s=5, lw=0, alpha=0.5, color=colours[grader])
     axes[0].axhline(STOP, color="black", lw=0.8, ls=":")
-    axes[0].set(xlabel="iteration", ylabel="largest delta, eV/Å", yscale="log")
+    axes[0].set(
+        xlabel="iteration", ylabel="largest uncertainty delta of an atom, eV/Å", yscale="log"
+    )
+    of_chunks = axes[0].secondary_xaxis(
+        "top", functions=(lambda turn: PER_TURN * turn, lambda chunks: chunks / PER_TURN)
+    )
+    of_chunks.set_xlabel("chunks")
     axes[0].xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend(title="atoms chosen by", frameon=False)
+    axes[0].legend(title="atoms chosen by", frameon=False, loc="upper right")
     axes[1].set(xlabel="chunks", ylabel="true error on 260 atoms, eV/Å", yscale="log")
-    axes[1].set_title("largest (full) and mean absolute (dashed)", fontsize=9)
+    axes[1].set_title("largest (full), mean absolute of components (dashed)", fontsize=9)
     line = np.array([0.003, 0.3])
     axes[2].plot(line, line, color="black", lw=0.8)
     axes[2].set(xlabel="delta of an atom, eV/Å", ylabel="true error of its force, eV/Å")
@@ -352,12 +377,13 @@ def main() -> None:
     parser.add_argument("--level", type=int, default=12)
     parser.add_argument("--cutoff", type=float, default=6.0)
     parser.add_argument("--radius", type=float, default=8.0)
-    parser.add_argument("--chunks", type=int, default=13, help="of an iteration")
+    parser.add_argument("--chunks", type=int, default=PER_TURN, help="of an iteration")
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--stop", type=float, default=STOP, help="largest delta, eV/A")
     parser.add_argument("--patience", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=60, help="of a fit")
     parser.add_argument("--grader", choices=["committee", "grade", "random"], default="committee")
+    parser.add_argument("--whole", type=int, default=0, help="small clusters, labelled as a whole")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--draw", type=Path, nargs="*", default=[], help="files of --json")
     parser.add_argument("--plot", type=Path)

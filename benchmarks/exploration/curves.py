@@ -17,6 +17,8 @@ from .learning import falling, interval, labels_to_reach, mean_curve
 TESTS = ("gentle", "difficult")
 FIGURE = "forces_eV_per_A"
 TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
+FEWER_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+BIASED = "_biased"
 
 
 def summarize(
@@ -24,42 +26,35 @@ def summarize(
     names: Sequence[str],
     *,
     reference: str,
-    other: str | None = None,
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return errors at the end, and labels needed, over those of one or two references.
+    """Return errors at the end, and labels needed, over those of one or more references.
 
     The target in each seed is the error that ``reference`` ends with. A way that never reaches it
     counts with the labels that it had at its end, and is counted: such a ratio is a lower bound.
+    There is no ratio to another way that never reached it itself.
     """
     summary: dict[str, Any] = {"lines": []}
     for name in names:
         found: dict[str, Any] = {}
         for test in TESTS:
-            needed = [_needed(one, name, test, reference) for one in results]
+            mine = [_needed(one, name, test, reference) for one in results]
             last = [one["curves"][name][-1][test] for one in results]
-            of_reference = [one["curves"][reference][-1][test] for one in results]
-            found[test] = {
-                f"labels_over_{base}": interval(
-                    [
-                        mine[0] / _needed(one, base, test, reference)[0]
-                        for mine, one in zip(needed, results, strict=True)
-                    ]
+            found[test] = {"never_reached": sum(not reached for _, reached in mine)}
+            for base in (reference, *others):
+                theirs = [_needed(one, base, test, reference) for one in results]
+                ends = [one["curves"][base][-1][test] for one in results]
+                found[test][f"labels_over_{base}"] = (
+                    interval([own[0] / other[0] for own, other in zip(mine, theirs, strict=True)])
+                    if all(reached for _, reached in theirs)
+                    else None
                 )
-                for base in (reference, other)
-                if base is not None
-            }
-            found[test] |= {
-                "never_reached": sum(not reached for _, reached in needed),
-                "forces_over_reference": interval(
-                    [
-                        mine[FIGURE] / theirs[FIGURE]
-                        for mine, theirs in zip(last, of_reference, strict=True)
-                    ]
-                ),
-                **{figure: interval([each[figure] for each in last]) for figure in last[0]},
-            }
+                found[test][f"forces_over_{base}"] = interval(
+                    [own[FIGURE] / other[FIGURE] for own, other in zip(last, ends, strict=True)]
+                )
+            found[test] |= {figure: interval([each[figure] for each in last]) for figure in last[0]}
         summary[name] = found
-        summary["lines"].append(_tell(name, found, len(results), reference))
+        summary["lines"].append(_tell(name, found, len(results), (reference, *others)))
     return summary
 
 
@@ -77,19 +72,22 @@ def draw(
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 4, figsize=(15.0, 4.2), layout="constrained")
-    colours = {name: plt.get_cmap("tab10").colors[n % 10] for n, name in enumerate(names)}
+    figure, panels = plt.subplots(1, 4, figsize=(15.0, 4.6), layout="constrained")
+    plain = [name for name in names if not name.endswith(BIASED)]
+    tab10 = plt.get_cmap("tab10").colors
+    colours = {name: tab10[plain.index(name.removesuffix(BIASED)) % 10] for name in names}
     for axes, test in zip(panels[:2], TESTS, strict=True):
         for name in names:
             labels, means = mean_curve([one["curves"][name] for one in results], test, FIGURE)
-            style = "--" if name == reference else "-"
+            style = "--" if name == reference else ":" if name.endswith(BIASED) else "-"
             axes.plot(labels, [1e3 * value for value in means], style, color=colours[name])
         axes.set(yscale="log", xlabel="labels", title=f"{test} test set")
-    panels[0].set_ylabel("force RMSE, meV/A")
+        axes.set_ylabel("force RMSE, meV/A, mean over seeds")
+        plain_numbers(axes.yaxis)
     summary = summarize(results, names, reference=reference)
     for axes, key, words in (
-        (panels[2], "forces_over_reference", f"force RMSE at the end over {reference}"),
-        (panels[3], f"labels_over_{reference}", f"labels to its error over {reference}"),
+        (panels[2], f"forces_over_{reference}", f"force RMSE at the end over that of {reference}"),
+        (panels[3], f"labels_over_{reference}", f"labels to the last error of {reference}, ratio"),
     ):
         for place, name in enumerate(names):
             for shift, test, marker in ((-0.15, "gentle", "o"), (0.15, "difficult", "s")):
@@ -98,28 +96,41 @@ def draw(
                     [one["low"], one["high"]], [place + shift] * 2, color=colours[name], alpha=0.6
                 )
                 is_bound = key.startswith("labels") and summary[name][test]["never_reached"]
+                face = "white" if is_bound else colours[name]
                 axes.plot(
-                    one["mean"],
-                    place + shift,
-                    marker,
-                    color=colours[name],
-                    markerfacecolor="white" if is_bound else colours[name],
-                    label=test if place == 0 else None,
+                    one["mean"], place + shift, marker, color=colours[name], markerfacecolor=face
                 )
         axes.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
         axes.set(xscale="log", xlabel=words)
         low, high = axes.get_xlim()
-        ticks = [tick for tick in TICKS if low <= tick <= high]
+        ticks = [
+            tick for tick in (FEWER_TICKS if high > 20 * low else TICKS) if low <= tick <= high
+        ]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_yticks(range(len(names)), [])
         axes.invert_yaxis()
     panels[2].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-    panels[3].legend(fontsize=8)
+    for told, name in zip(panels[2].get_yticklabels(), names, strict=True):
+        told.set_color(colours[name])
+    for test, marker in (("gentle", "o"), ("difficult", "s")):
+        panels[2].plot([], [], marker, color="0.4", label=test)
+    figure.legend(loc="outside lower right", ncols=2, fontsize=9, frameon=False)
+    dotted = "; dotted: with a bias" if len(plain) < len(names) else ""
     figure.suptitle(
         f"{title}, {len(results)} seeds, 95 % intervals; open: a lower bound, some never got there"
+        f"{dotted}"
     )
     figure.savefig(path, dpi=100)
+
+
+def plain_numbers(axis: Any) -> None:
+    """Let the ticks of a logarithmic axis be 1, 2, 5, 10, 20, ... in plain figures."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _needed(one: Mapping[str, Any], name: str, test: str, reference: str) -> tuple[float, bool]:
@@ -130,17 +141,19 @@ def _needed(one: Mapping[str, Any], name: str, test: str, reference: str) -> tup
     return (curve[-1]["labels"], False) if math.isinf(labels) else (labels, True)
 
 
-def _tell(name: str, found: dict[str, Any], seeds: int, reference: str) -> str:
+def _tell(name: str, found: dict[str, Any], seeds: int, bases: Sequence[str]) -> str:
     parts = []
     for test in TESTS:
         one = found[test]
         told = [f"{1e3 * one[FIGURE]['mean']:.1f} meV/A"]
-        for key, words in (
-            ("forces_over_reference", f"x {reference}'s"),
-            *((key, key.replace("_", " ")) for key in one if key.startswith("labels_over_")),
-        ):
-            ratio = one[key]
-            told.append(f"{words} {ratio['mean']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})")
+        for base in (base for base in bases if base != name):
+            for words, ratio in (
+                (f"x that of {base}", one[f"forces_over_{base}"]),
+                (f"labels over {base}", one[f"labels_over_{base}"]),
+            ):
+                if ratio is not None:
+                    mean, low, high = (ratio[key] for key in ("mean", "low", "high"))
+                    told.append(f"{words} {mean:.2f} ({low:.2f}-{high:.2f})")
         if one["never_reached"]:
             told.append(f"{one['never_reached']} of {seeds} seeds never")
         parts.append(f"{test}: {', '.join(told)}")

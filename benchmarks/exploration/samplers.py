@@ -5,13 +5,15 @@ The protocol of Waters and Rondinelli: in each loop every scheme starts from the
 derived structures (strained, sheared, displaced, in an alloy with exchanged species), explores with
 the potential as it is, and of each exploration the frame of the largest grade is labelled whose
 predicted forces stay below 25 eV/A. All schemes begin with the same relaxation trajectories and get
-as many labels; with ``bias`` they also climb the extrapolation grade. Two ways without exploration
-say what it is worth: ``derived`` labels the derived structures themselves, and ``random`` any frame
-of the dynamics. Judged on frozen sets: gentle (relaxation trajectories of other structures) and
-difficult (derived structures). Prints a line for each scheme, and JSON:
+as many labels; with ``biased`` they also climb the extrapolation grade. Of a saddle search, which
+has no bias of its own, that is the search on the biased surface U - alpha B. Two ways without
+exploration say what it is worth: ``derived`` labels the derived structures themselves, and
+``random`` any frame of the dynamics. Judged on frozen sets: gentle (relaxation trajectories of
+other structures) and difficult (derived structures). Prints a line for each scheme, and JSON:
 
 ``python -m benchmarks.exploration.samplers [--teacher emt] [--seeds 5] [--json FILE] [--plot
-FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potential of Ni.
+FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potential of Ni. Schemes
+that a seed of FILE lacks are run for it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.potential import MomentTensorPotential
+from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.driver import run_sampler
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
@@ -59,6 +62,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 BIASES: dict[str, dict[str, Any]] = {
     "dynamics": {"kind": "grade", "tau_rel": 0.2},
     "contour": {"kind": "grade", "gamma": 0.5},
+    "saddle": {"kind": "grade", "alpha": 0.5},
     "relaxation": {"kind": "grade", "alpha": 0.5},
 }
 SCHEMES = (
@@ -143,10 +147,12 @@ def explore(
         return starts
     name = "dynamics" if scheme == "random" else scheme.removesuffix("_biased")
     kind, settings = KINDS[name]
-    bias = {"bias": BIASES[name]} if scheme.endswith("_biased") else {}
-    sampler = make_sampler(kind, {**settings, **bias})
+    bias = BIASES[name] if scheme.endswith("_biased") else None
+    # a saddle search takes the biased surface as it is
+    has_key = bias is not None and name != "saddle"
+    sampler = make_sampler(kind, {**settings, "bias": bias} if has_key else settings)
     calculator: Any = MTP(potential, active_set=build_active_set(potential, training))
-    calculator = make_biased(calculator, getattr(sampler.settings, "bias", None))
+    calculator = make_biased(calculator, None if bias is None else BiasSettings(**bias))
     everything = scheme == "random"
     found = run_sampler(
         sampler,
@@ -182,8 +188,8 @@ def choose(
     return None
 
 
-def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
-    """Let every scheme learn from the same start."""
+def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Let every scheme learn from the same start; those that ``known`` tells of are not run."""
     rng = np.random.default_rng(seed)
     training = teacher.label(relaxation_frames(teacher, derive(teacher, rng, 4), 3))
     frozen = np.random.default_rng(10_000 + seed)
@@ -191,8 +197,8 @@ def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
         "gentle": teacher.label(relaxation_frames(teacher, derive(teacher, frozen, 12), 4)),
         "difficult": teacher.label(derive(teacher, frozen, 50)),
     }
-    result: dict[str, Any] = {"seed": seed, "curves": {}, "seconds": {}}
-    for scheme in SCHEMES:
+    result = known or {"seed": seed, "curves": {}, "seconds": {}}
+    for scheme in (scheme for scheme in SCHEMES if scheme not in result["curves"]):
         generator = np.random.default_rng([seed, 1])  # the same derived structures for all
 
         def next_labels(
@@ -245,10 +251,16 @@ def main() -> None:
     run_seeds(
         __doc__,
         run_seed=run_seed,
+        ways=SCHEMES,
         summarize=compare,
         tell=lambda summary: summary["lines"],
         draw=lambda results, path, teacher: draw(
-            results, SCHEMES, path, reference="random", title=f"samplers, teacher {teacher.name}"
+            results,
+            SCHEMES,
+            path,
+            reference="random",
+            title=f"Samplers, {teacher.element}{SECOND.get(teacher.name, '')}, teacher "
+            f"{teacher.name}",
         ),
     )
 

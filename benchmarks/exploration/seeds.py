@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ Results = list[dict[str, Any]]
 def run_seeds(
     description: str,
     *,
-    run_seed: Callable[[Teacher, int], dict[str, Any]],
+    run_seed: Callable[..., dict[str, Any]],
     summarize: Callable[[Results], dict[str, Any]],
     tell: Callable[[dict[str, Any]], Iterable[str]],
     draw: Callable[[Results, Path, Teacher], None],
+    ways: Sequence[str] = (),
 ) -> None:
     """Read the options, run the seeds that the file of results lacks, print a line for each way.
 
-    The file is written after each seed, so that one that is interrupted loses one seed.
+    The file is written after each seed, so that one that is interrupted loses one seed. Of seeds
+    that it holds ``run_seed(teacher, seed, known)`` runs those of ``ways`` that they lack.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--teacher", choices=NAMES, default="emt")
@@ -35,15 +37,25 @@ def run_seeds(
     given = parser.parse_args()
     teacher = make_teacher(given.teacher, data=given.data)
     results = load_seeds(given.json)
-    known = {one["seed"] for one in results}
-    for seed in (seed for seed in range(given.seeds) if seed not in known):
-        results.append(run_seed(teacher, seed))
+    known = {one["seed"]: one for one in results}
+    for seed in sorted({*range(given.seeds), *known}):
+        if seed not in known:
+            results.append(run_seed(teacher, seed))
+        elif _lacks(known[seed], ways):
+            run_seed(teacher, seed, known[seed])
+        else:
+            continue
         if given.json is not None:
-            keep(given.json, teacher.name, summarize(results), results)
+            whole = [one for one in results if not _lacks(one, ways)]
+            keep(given.json, teacher.name, summarize(whole), results)
     for line in tell(summarize(results)):
         print(line)
     if given.plot is not None:
         draw(results, given.plot, teacher)
+
+
+def _lacks(result: dict[str, Any], ways: Sequence[str]) -> bool:
+    return not set(ways) <= set(result.get("curves", ways))
 
 
 def keep(path: Path, teacher: str, summary: dict[str, Any], results: Results) -> None:

@@ -7,7 +7,8 @@ Grades of ``committee`` are deviations of forces among members fitted to bootstr
 ``tail`` and ``uncertainty`` are of the active set; ``half_random`` takes every other one by MAXVOL
 over neighbourhoods, the others at random. Judged on the frozen gentle and difficult sets:
 by the errors, and by the labels that a rule needs for the error that random selection ends with,
-over those of random selection. Prints a line for each rule, and JSON:
+over those of random selection and of MAXVOL. Where a rule finds too few random ones fill up;
+``filled_up`` counts them. Prints a line for each rule, and JSON:
 
 ``python -m benchmarks.exploration.selection_rules --teacher emt [--seeds 5] [--json FILE]
 [--plot FILE]``; ``--teacher mtp --data FOLDER`` for the teacher that cannot be learned.
@@ -16,7 +17,6 @@ over those of random selection. Prints a line for each rule, and JSON:
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,19 +126,25 @@ def run_seed(teacher: Teacher, seed: int) -> dict[str, Any]:
     return result
 
 
+def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the summary of all rules, over random selection and over MAXVOL in both modes."""
+    others = ("maxvol_configuration", "maxvol_neighborhood")
+    return summarize(results, RULES, reference="random", others=others)
+
+
 def main() -> None:
     """Measure, print, write."""
     run_seeds(
         __doc__,
         run_seed=run_seed,
-        summarize=partial(summarize, names=RULES, reference="random", other="maxvol_configuration"),
+        summarize=compare,
         tell=lambda summary: summary["lines"],
         draw=lambda results, path, teacher: draw(
             results,
             RULES,
             path,
             reference="random",
-            title=f"{teacher.element}, teacher {teacher.name}",
+            title=f"Selection, {teacher.element}, teacher {teacher.name}",
         ),
     )
 
