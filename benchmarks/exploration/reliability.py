@@ -47,7 +47,7 @@ STEPS_TO_LEARN, STEPS_TO_JUDGE = 2000, 20000
 GAMMA_SELECT, GAMMA_BREAK = 2.0, 10.0
 EVERY = 10
 PER_TURN, MOST_TURNS = 10, 20
-TICKS = (0.1, 0.2, 0.5, 1.0)  # eV/A, of the plot
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # eV/A, of the plot
 BROKEN = 100.0  # eV/A; a trajectory that has left all sense counts with this error
 
 
@@ -231,7 +231,7 @@ def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
-    """Draw the largest error of each seed, both ways, with and without control."""
+    """Draw the largest error of each seed, both ways, with and without control; a line a seed."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -246,11 +246,15 @@ def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
             ("largest_error_controlled", f"{way}, grade control"),
         )
     ]
-    for place, (way, name, _) in enumerate(bars):
-        axes.plot([place] * len(results), [one[way][name] for one in results], "o", alpha=0.7)
+    for one in results:
+        errors = [one[way][name] for way, name, _ in bars]
+        axes.plot(range(len(bars)), errors, "o-", linewidth=0.8, alpha=0.7, label=one["seed"])
+    axes.legend(title="seed", frameon=False)
     axes.set_xticks(range(len(bars)), [label.replace(", ", ",\n") for *_, label in bars])
     axes.set(yscale="log", title=f"{teacher.element}, teacher {teacher.name}")
-    axes.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in TICKS if low < tick < high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_yticks([], minor=True)
     axes.set_ylabel("largest true force error in dynamics, eV/A")
     figure.savefig(path, dpi=120)
