@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from aiida_alpot.campaign import calculators
 from aiida_alpot.campaign.carve_checks import check_carve
 from aiida_alpot.campaign.fit_checks import check_fit, check_grades
-from aiida_alpot.campaign.kinds import attempt, check_settings_of_class, settings_of
+from aiida_alpot.campaign.kinds import attempt, check_settings_of_class
 from aiida_alpot.campaign.messages import Location, missing_key, unknown_key, wrong_value
+from aiida_alpot.campaign.sampler_checks import check_samplers
 from aiida_alpot.campaign.schema import CampaignFile, StructureItem, ZblSection
 from aiida_alpot.campaign.validation import check_converge, check_test_targets, check_validation
 from aiida_alpot.errors import BudgetError, CampaignFileError
 from aiida_alpot.mtp.zbl import INNER_SHARE, OUTER_SHARE
-from aiida_alpot.sampling.bias_settings import BiasSettings
 
 _ONLY_OF_FILES = ("index", "labels", "level_of_theory")
 _ONLY_OF_CRYSTALS = ("formula", "a", "b", "c", "cubic")
@@ -39,7 +38,7 @@ def check_campaign(campaign: CampaignFile, source: str) -> None:
         _check_species,
         _check_items,
         _check_start,
-        _check_samplers,
+        check_samplers,
         check_grades,
         check_fit,
         _check_budget,
@@ -174,52 +173,6 @@ def _check_start(campaign: CampaignFile, source: str) -> None:
                 raise wrong_value(
                     source, ("start", "calculator", "samplers"), name, ", ".join(names)
                 )
-
-
-def _check_samplers(campaign: CampaignFile, source: str) -> None:
-    from aiida_alpot.sampling.registry import SAMPLERS, make_sampler
-    from aiida_alpot.sampling.restarting import START, can_go_on
-
-    counts = Counter(sampler.name for sampler in campaign.explore)
-    for index, sampler in enumerate(campaign.explore):
-        place = ("explore", index)
-        if counts[sampler.name] > 1:
-            raise wrong_value(source, (*place, "name"), sampler.name, "a name that stands once")
-        if sampler.kind not in SAMPLERS:
-            raise wrong_value(source, (*place, "kind"), sampler.kind, ", ".join(SAMPLERS))
-        for start in sampler.starts:
-            if start not in campaign.start.structures:
-                known = ", ".join(campaign.start.structures)
-                raise wrong_value(source, (*place, "starts"), start, known)
-        if sampler.restart != START and not can_go_on(SAMPLERS[sampler.kind][0]):
-            kinds = ", ".join(kind for kind, (one, _) in SAMPLERS.items() if can_go_on(one))
-            allowed = f"{START} for {sampler.kind}; chains that can go on are those of {kinds}"
-            raise wrong_value(source, (*place, "restart"), sampler.restart, allowed)
-        settings = settings_of(sampler)
-        check_settings_of_class(SAMPLERS[sampler.kind][1], settings, source, place)
-        made = attempt(partial(make_sampler, sampler.kind, settings), source, place)
-        _check_bias(campaign, source, place, getattr(made.settings, "bias", None))
-
-
-def _check_bias(
-    campaign: CampaignFile, source: str, place: tuple[str | int, ...], bias: BiasSettings | None
-) -> None:
-    """Refuse a bias on what does not grade, and one of a sampler that no potential moves."""
-    if bias is None:
-        return
-    needed = {"committee": "committee", "grade": "extrapolation"}[bias.kind]
-    if campaign.grades.grader != needed:
-        other = {"committee": "grade", "grade": "committee"}[bias.kind]
-        allowed = f"{other}, since grades.grader is {campaign.grades.grader}"
-        raise wrong_value(source, (*place, "bias", "kind"), bias.kind, allowed)
-    first = campaign.start.calculator
-    name = campaign.explore[int(place[1])].name
-    if first is not None and (not first.samplers or name in first.samplers):
-        allowed = (
-            "absent, since start.calculator runs this sampler before there is a potential; name "
-            "others in start.calculator.samplers"
-        )
-        raise wrong_value(source, (*place, "bias"), bias.kind, allowed)
 
 
 def _check_budget(campaign: CampaignFile, source: str) -> None:

@@ -53,6 +53,12 @@ class BiasSettings:
                 f"The bias '{self.kind}' has {told}; give one of alpha, tau_rel and gamma."
             )
         require(
+            self.alpha is None or self.alpha >= 0,
+            "alpha",
+            self.alpha,
+            "zero or positive, which drives to where the potential is uncertain",
+        )
+        require(
             self.tau_rel is None or self.tau_rel >= 0, "tau_rel", self.tau_rel, "zero or positive"
         )
         require(self.tau_hist >= 1, "tau_hist", self.tau_hist, "a whole number of at least 1")

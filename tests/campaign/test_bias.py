@@ -64,6 +64,8 @@ def test_a_committee_that_grades_can_drive(write_campaign):
             [(GRADES, BY_COMMITTEE)],
             r"bias.kind is .grade.; .*committee, since grades.grader is committee",
         ),
+        ("{kind: grade, alpha: -1}", [], r"explore\[0\]: 'alpha' is -1.0; .* zero or positive"),
+        ("{kind: grade, alpha: .nan}", [], "'alpha' of bias is .*nan"),
         ("{kind: grade}", [], r"explore\[0\]: The bias 'grade' has neither"),
         ("{kind: grade, gamma: 0.5}", [], r"explore\[0\]: .* needs alpha or tau_rel"),
         ("{kind: grade, alfa: 1}", [], "Unknown key 'alfa' of bias; allowed are kind, alpha"),
