@@ -8,7 +8,7 @@ that sampled it; that job is found through the provenance of the training set.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from aiida_alpot.reports.provenance import (
     training_configurations,
     training_sets,
 )
+from aiida_alpot.workflows.query_parts import in_parts
 
 SAMPLE = "aiida.calculations:alpot.sample"
 
@@ -137,26 +138,34 @@ def sampler_runs(training_sets: Iterable[str]) -> dict[tuple[str, int, str], Sam
     return found
 
 
-def _sampler_runs_among(nodes: set[int]) -> dict[int, SamplerRun]:
-    """Return the jobs of samplers among some nodes by their PKs, in their order."""
+def _sampler_runs_among(nodes: Collection[int]) -> dict[int, SamplerRun]:
+    """Return the jobs of samplers among some nodes by their PKs, in their order.
+
+    The nodes alone are looked at: a filter by the name of the link would lead SQLite through all
+    links of that name in the profile.
+    """
     from aiida import orm
 
-    query = orm.QueryBuilder()
-    query.append(
-        orm.CalcJobNode, filters={"process_type": SAMPLE}, project=["id", "uuid"], tag="sample"
-    )
-    query.append(
-        orm.Dict,
-        with_outgoing="sample",
-        edge_filters={"label": "settings"},
-        project=["attributes.name", "attributes.turn", "attributes.sampler"],
-    )
-    query.order_by({"sample": {"id": "asc"}})
-    return {
-        number: SamplerRun(uuid, name, turn, settings or {})
-        for number, uuid, name, turn, settings in query.iterall()
-        if number in nodes
-    }
+    found: dict[int, SamplerRun] = {}
+    for some in in_parts(sorted(nodes)):
+        query = orm.QueryBuilder()
+        query.append(
+            orm.CalcJobNode,
+            filters={"id": {"in": some}, "process_type": SAMPLE},
+            project=["id", "uuid"],
+            tag="sample",
+        )
+        query.append(
+            orm.Dict,
+            with_outgoing="sample",
+            edge_project="label",
+            project=["attributes.name", "attributes.turn", "attributes.sampler"],
+        )
+        query.order_by({"sample": {"id": "asc"}})
+        for number, uuid, name, turn, settings, link in query.iterall():
+            if link == "settings":
+                found[number] = SamplerRun(uuid, name, turn, settings or {})
+    return found
 
 
 def configurations_of_labels(potential: Any, labels: Iterable[OriginOfLabel]) -> Configurations:
