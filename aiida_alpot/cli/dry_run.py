@@ -95,10 +95,28 @@ def _sampler_lines(campaign: Campaign) -> list[str]:
     else:
         above, unit, how = "grade", "", f"{grades.mode} mode, {grades.method}"
     lines.append(
-        f"a turn extrapolates above {above} {select:g}{unit} and then selects among frames "
-        f"above {entry:g}; a chain stops at {largest:g} ({how})"
+        f"a turn extrapolates above {above} {select:g}{unit} and then selects "
+        f"{words_of_rule(campaign, entry)}; a chain stops at {largest:g} ({how})"
     )
     return lines
+
+
+def words_of_rule(campaign: Campaign, entry: float) -> str:
+    """Return what the rule of selection takes in a turn, ``entry`` being where candidates begin."""
+    from aiida_alpot.selection.graded import TAIL_K
+
+    grades = campaign.as_settings()["grades"]
+    tail = f"{grades.get('tail_k') or TAIL_K:g} {grades.get('tail_kind') or 'rms'}"
+    cost = ", by their gain for the cost" if grades.get("per_cost") else ""
+    words = {
+        "tail": f"the tail of ln({'deviation' if grades['grader'] == 'committee' else 'grade'}), "
+        f"{tail} or more above its median",
+        "uncertainty": f"the largest above {entry:g}",
+        "farthest_points": "those farthest from what is known",
+        "cur": "those of the largest leverage",
+        "random": "at random",
+    }
+    return words.get(grades.get("rule"), f"among frames above {entry:g}{cost}")
 
 
 def _label_lines(campaign: Campaign) -> list[str]:

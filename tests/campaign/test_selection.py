@@ -4,6 +4,7 @@
 import pytest
 
 from aiida_alpot.campaign import load_campaign
+from aiida_alpot.cli.dry_run import words_of_rule
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.errors import AlpotError
 from aiida_alpot.jobs.requests import parse_request
@@ -44,6 +45,25 @@ def test_the_tail_reaches_the_job_with_its_options(write_campaign):
     keys = "grades: {rule: tail, tail_k: 1, tail_kind: variance, gamma_select: 2"
     request = request_of(load_campaign(write_campaign((GRADES, keys))))
     assert (request.rule, request.tail_k, request.tail_kind) == ("tail", 1.0, "variance")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("rule: maxvol, ", "among frames above 1.1"),
+        ("", "among frames above 1.1"),
+        ("per_cost: true, ", "among frames above 1.1, by their gain for the cost"),
+        ("rule: tail, ", "the tail of ln(grade), 1.5 rms or more above its median"),
+        ("rule: tail, tail_k: 1, tail_kind: variance, ", "1 variance or more above its median"),
+        ("rule: uncertainty, ", "the largest above 1.1"),
+        ("rule: farthest_points, ", "those farthest from what is known"),
+        ("rule: cur, ", "those of the largest leverage"),
+        ("rule: random, ", "at random"),
+    ],
+)
+def test_a_dry_run_says_what_a_rule_takes(write_campaign, keys, words):
+    campaign = load_campaign(write_campaign((GRADES, f"grades: {{{keys}gamma_select: 2")))
+    assert words_of_rule(campaign, 1.1).endswith(words)
 
 
 def test_without_a_rule_requests_are_as_before(write_campaign):
