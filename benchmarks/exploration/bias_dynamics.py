@@ -54,7 +54,8 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "committee": {"kind": "committee", "tau_rel": 0.3, "tau_hist": 20},
     "grade": {"kind": "grade", "tau_rel": 0.3, "tau_hist": 20},
 }
-TICKS = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
+TICKS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+FINE_TICKS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4)
 FIGURES = ("mean_sigma_eV", "mean_grade", "force_rmse_eV_per_A", "energy_rmse_meV_per_atom")
 
 
@@ -240,11 +241,12 @@ def plot(runs: list[dict[str, dict[str, float]]], path: Path, title: str) -> Non
         panel.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
         panel.set(xscale="log", xlabel=f"{words}, ratio")
         low, high = panel.get_xlim()
-        ticks = [tick for tick in TICKS if low <= tick <= high]
+        choice = TICKS if high > 2 * low else FINE_TICKS
+        ticks = [tick for tick in choice if low <= tick <= high]
         panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.set_xticks([], minor=True)
     axes[0].set_yticks(range(len(names)), list(names.values()))
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
     figure.suptitle(f"{title}, {len(runs)} seeds (grey), mean and 95 % interval")
     figure.savefig(path, dpi=120)
 

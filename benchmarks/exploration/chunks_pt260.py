@@ -331,11 +331,17 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    colours = {"committee": "#1f5fa8", "grade": "#c2571a", "random": "#777777"}
-    names = {"committee": "committee", "grade": "neighbourhood grade", "random": "chance"}
+    colours = {"committee": "C0", "grade": "C1", "random": "C7", "whole": "C2"}
+    names = {
+        "committee": "committee",
+        "grade": "neighbourhood grade",
+        "random": "chance",
+        "whole": "grade, small clusters\nlabelled as a whole",
+    }
     figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.0), layout="constrained")
     for one in runs:
         grader, history = one.get("grader", "committee"), one["history"]
+        grader = "whole" if one.get("whole_clusters") else grader
         style = {"color": colours[grader], "lw": 1.3, "marker": "o", "ms": 3, "alpha": 0.8}
         told = {line.get_label() for line in axes[0].get_lines()}
         label = names[grader] if names[grader] not in told else None

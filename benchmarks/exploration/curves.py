@@ -125,10 +125,12 @@ def draw(
 
 
 def plain_numbers(axis: Any) -> None:
-    """Let the ticks of a logarithmic axis be 1, 2, 5, 10, 20, ... in plain figures."""
+    """Let the ticks of a drawn logarithmic axis be 1, 2, 5, 10, ..., or more, in plain figures."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_view_interval()
+    is_narrow = high < 8 * low
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 6, 7) if is_narrow else (1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

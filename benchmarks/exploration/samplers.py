@@ -228,7 +228,8 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
 
 def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the summary of all schemes, and errors with a bias over those without it."""
-    summary = summarize(results, SCHEMES, reference="random")
+    others = ("derived", "dynamics")
+    summary = summarize(results, SCHEMES, reference="random", others=others)
     for name in BIASES:
         found = {}
         for test in TESTS:
