@@ -38,11 +38,8 @@ parts run; its figures mean nothing. Exits with 1 if a bound is exceeded.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -50,53 +47,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_motep import MOTEP_EVERY, MOTEP_LEVEL, compare_with_motep
+from fit_plot import draw
+from fit_ranks import compare_ranks
+from fit_traces import n_starts, read_set, seconds_to, trace_fit
 
-from aiida_alpot.configurations import Configurations
-from aiida_alpot.fitting.fit import FitResult, fit_potential, start_potential, warm_start
+from aiida_alpot.fitting.fit import start_potential, warm_start
 from aiida_alpot.fitting.loss import LossWeights, make_targets
 from aiida_alpot.fitting.loss_gradient import loss_and_gradient
-from aiida_alpot.fitting.metrics import errors
-from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.fitting.search import MATRIX_FREE, PROJECTION
 from aiida_alpot.jobs.warm_up import compile_kernels
 from aiida_alpot.mtp.jacobian import make_environment
-from aiida_alpot.mtp.mlip_files import read_potential, write_potential
-from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
-from aiida_alpot.mtp.structure_files import read_configurations
 
 LEVELS = (8, 12, 16, 20, 24)
 LARGEST_RATIO = 3.0
 MO_LEVEL, MO_CUTOFF, MO_SEEDS, MO_SECONDS = 16, 5.0, (0, 1, 2, 3, 4), 60.0
 NI_LEVEL, NI_CUTOFF, NI_SECONDS = 20, 4.0, 600.0
-N_STARTS = 12
 NEAR_BEST = 1.01
 WARM_SHARE = 0.2
-MOTEP_LEVEL, MOTEP_EVERY = 8, 8
-MOTEP_METHODS = ("BFGS", "L-BFGS-B")
-PARALLEL_REPETITIONS = 4
-LARGEST_RANKS_RATIO = 1.1
-TIMED_FIT = f"""
-import sys, time
-from aiida_alpot.fitting.fit import fit_potential, start_potential
-from aiida_alpot.fitting.ranks import share_fits_if_launched
-from aiida_alpot.mtp.structure_files import read_configurations
-with share_fits_if_launched():
-    training = read_configurations(sys.argv[1])
-    training = training.select(range(0, len(training), int(sys.argv[3])))
-    initial = start_potential(training, level={MO_LEVEL}, cutoff={MO_CUTOFF})
-    fit_potential(training.select([0]), initial=initial, max_iterations=1)
-    started = time.perf_counter()
-    fit_potential(training, initial=initial, max_iterations=4, threads=int(sys.argv[2]))
-    print(time.perf_counter() - started)
-"""
 MATRIX_FREE_CASES = (("Mo", 16), ("Li", 16), ("Mo", 20), ("Li", 20))
 LARGEST_MATRIX_FREE_RATIO = 3.0
-QUICK_EVERY = 8
-DRAWN_POINTS = 40
-"""Of a trace at most; errors are computed for these only."""
-Trace = list[tuple[float, float, float]]
-"""CPU seconds, loss and root mean square error of force components (eV/A) in the training set."""
+TITLES = {
+    "motep": f"Mo, every {MOTEP_EVERY}th configuration, level {MOTEP_LEVEL}",
+    "mo": f"Mo, level {MO_LEVEL}, five seeds",
+    "ni": f"Ni, level {NI_LEVEL}",
+}
+"""Of the drawings, by the part."""
 
 
 def main() -> int:
@@ -125,15 +102,10 @@ def main() -> int:
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if arguments.plot is not None:
-        plot(figures, arguments.plot)
+        draw(figures, TITLES, arguments.plot)
     is_met = all(part.get("is_met", True) for part in figures.values())
     print("all bounds are met" if is_met else "a bound is NOT MET")
     return 0 if is_met else 1
-
-
-def read_set(arguments: argparse.Namespace, name: str) -> Configurations:
-    whole = read_configurations(arguments.data / f"{name}_train.xyz")
-    return whole.select(range(0, len(whole), QUICK_EVERY)) if arguments.quick else whole
 
 
 def compare_gradient(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -248,200 +220,10 @@ def compare_matrix_free(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"cases": figures, "is_met": largest <= LARGEST_MATRIX_FREE_RATIO}
 
 
-def compare_ranks(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time one thread, two threads and two ranks, each in processes of their own."""
-    beside = Path(sys.executable).parent / "mpiexec"
-    mpiexec = str(beside) if beside.exists() else "mpiexec"
-    data = str(arguments.data / "Mo_train.xyz")
-    repetitions = 1 if arguments.quick else PARALLEL_REPETITIONS
-    every = str(QUICK_EVERY if arguments.quick else 1)
-    alone = [sys.executable, "-c", TIMED_FIT, data]
-    commands = {
-        "one thread": [*alone, "1", every],
-        "two threads": [*alone, "2", every],
-        "two ranks": [mpiexec, "-n", "2", *alone, "1", every],
-    }
-    seconds = dict.fromkeys(commands, float("inf"))
-    for _ in range(repetitions):
-        for name, command in commands.items():
-            found = subprocess.run(command, check=True, capture_output=True, text=True)
-            seconds[name] = min(seconds[name], float(found.stdout))
-    speed = seconds["one thread"] / seconds["two threads"]
-    ratio = seconds["two ranks"] / seconds["two threads"]
-    print(f"two threads: {speed:.2f} times as fast as one; two ranks: {ratio:.2f} of their time")
-    return {"seconds": seconds, "ratio": ratio, "is_met": ratio <= LARGEST_RANKS_RATIO}
-
-
-def compare_with_motep(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Fit the same small set by motep and by us."""
-    whole = read_configurations(arguments.data / "Mo_train.xyz")
-    every = MOTEP_EVERY * (QUICK_EVERY if arguments.quick else 1)
-    training = whole.select(range(0, len(whole), every))
-    initial = start_potential(training, level=MOTEP_LEVEL, cutoff=MO_CUTOFF)
-    traces: dict[str, Trace] = {}
-    _, traces["aiida-alpot"] = trace_fit(training, initial, arguments, seed=0, tolerance=1e-4)
-    for method in MOTEP_METHODS:
-        seconds = 5.0 if arguments.quick else arguments.motep_seconds
-        traces[f"motep {method}"] = trace_motep(training, initial, method, seconds)
-    for name, trace in traces.items():
-        print(f"{name}: loss {trace[-1][1]:.5f} after {trace[-1][0]:.1f} CPU s", flush=True)
-    lowest = min(trace[-1][1] for trace in traces.values())
-    times = {name: seconds_to(trace, 1.001 * lowest) for name, trace in traces.items()}
-    ours = times.pop("aiida-alpot")
-    fastest = min((value for value in times.values() if value is not None), default=None)
-    print(
-        f"within 0.1 % of the lowest loss, {lowest:.5f}: motep after {fastest} s, we after "
-        f"{ours} s",
-        flush=True,
-    )
-    return {
-        "n_configurations": len(training),
-        "n_atoms": len(training.numbers),
-        "lowest_loss": lowest,
-        "motep_seconds": fastest,
-        "our_seconds": ours,
-        "traces": traces,
-        "is_met": ours is not None and (fastest is None or ours < fastest),
-    }
-
-
-class _OutOfTimeError(Exception):
-    """Ends a search of motep."""
-
-
-def trace_motep(
-    training: Configurations, initial: MomentTensorPotential, method: str, seconds: float
-) -> Trace:
-    """Return the lowest loss so far against CPU time: linear least squares, then a search."""
-    from motep.io.mlip.mtp import read_mtp, write_mtp
-    from motep.loss import LossFunction, LossSetting
-    from motep.optimizers import make_optimizer
-
-    with tempfile.TemporaryDirectory() as folder:
-        write_potential(initial, Path(folder) / "initial.mtp")
-        potential = read_mtp(str(Path(folder) / "initial.mtp"))
-    potential.species = [int(training.numbers[0])]
-    setting = LossSetting(energy_weight=1.0, forces_weight=0.01, stress_weight=0.0)
-    setting.forces_per_atom = False
-    images = [training.atoms(index) for index in range(len(training))]
-    loss = LossFunction(images, potential, setting, engine="cext")
-    # the square of an energy over the number of atoms, not over its square
-    loss.loss_energy.configuration_weight = training.n_atoms.astype(float)
-    points: list[tuple[float, float, Any]] = []
-    original = LossFunction.__call__
-    started = time.process_time()
-
-    class Traced(LossFunction):
-        def __call__(self, parameters: Any) -> float:
-            value = float(original(self, parameters))
-            now = time.process_time() - started
-            if not points or value < points[-1][1]:
-                points.append((now, value, copy.deepcopy(self.mtp_data)))
-            if now > seconds:
-                raise _OutOfTimeError
-            return value
-
-    loss.__class__ = Traced
-    potential.initialize(np.random.default_rng(0))
-    try:
-        make_optimizer("LLS")(loss, method="LLS").optimize()
-        search = make_optimizer("minimize")(loss, method="minimize")
-        search.optimize(method=method, options={"maxiter": 100_000}, jac=True)
-    except _OutOfTimeError:
-        pass
-
-    def ours(found: Any) -> MomentTensorPotential:
-        with tempfile.TemporaryDirectory() as folder:
-            write_mtp(Path(folder) / "found.mtp", found, legacy=True)
-            return read_potential(Path(folder) / "found.mtp", species=initial.species)
-
-    return with_errors(points, training, ours)
-
-
-def n_starts(arguments: argparse.Namespace) -> int:
-    return 2 if arguments.quick else N_STARTS
-
-
-def trace_fit(
-    training: Configurations,
-    initial: MomentTensorPotential,
-    arguments: argparse.Namespace,
-    *,
-    seed: int,
-    n_starts: int = 1,
-    tolerance: float = 1e-3,
-    method: str | None = None,
-) -> tuple[FitResult, Trace]:
-    """Fit and return loss and error against CPU time."""
-    points: list[tuple[float, float, MomentTensorPotential]] = []
-    started = time.process_time()
-    result = fit_potential(
-        training,
-        initial=initial,
-        weights=LossWeights(energy=1.0, force=0.01, stress=0.001),
-        seed=seed,
-        n_starts=n_starts,
-        tolerance=tolerance,
-        threads=arguments.threads,
-        method=method,
-        progress=lambda state: points.append(
-            (time.process_time() - started, state.loss, state.potential)
-        ),
-    )
-    points.append((time.process_time() - started, result.loss, result.potential))
-    return result, with_errors(points, training, lambda potential: potential)
-
-
-def with_errors(
-    points: list[tuple[float, float, Any]],
-    training: Configurations,
-    potential_of: Callable[[Any], MomentTensorPotential],
-) -> Trace:
-    """Return times, losses and errors of forces; of many points some, evenly, and the last."""
-    kept = points[:: -(-len(points) // DRAWN_POINTS)]
-    kept = kept if kept[-1] is points[-1] else [*kept, points[-1]]
-    trace = []
-    for seconds, loss, one in kept:
-        forces = errors(training, predict(potential_of(one), training)).forces_rmse
-        trace.append((seconds, loss, float(forces)))
-    return trace
-
-
-def seconds_to(trace: Trace, loss: float) -> float | None:
-    """Return when the loss was first as low as this, None if never."""
-    return next((seconds for seconds, reached, _ in trace if reached <= loss), None)
-
-
 def cpu_time(task: Callable[[], Any]) -> float:
     started = time.process_time()
     task()
     return time.process_time() - started
-
-
-def plot(figures: dict[str, Any], path: Path) -> None:
-    """Draw the error of forces against CPU time for every fit that was traced."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    titles = {
-        "motep": f"Mo, every {MOTEP_EVERY}th configuration, level {MOTEP_LEVEL}",
-        "mo": f"Mo, level {MO_LEVEL}, five seeds",
-        "ni": f"Ni, level {NI_LEVEL}",
-    }
-    shown = [part for part in titles if "traces" in figures.get(part, {})]
-    drawing, axes = pyplot.subplots(1, max(len(shown), 1), figsize=(5 * max(len(shown), 1), 4))
-    for axis, part in zip(np.atleast_1d(axes), shown, strict=False):
-        for name, trace in figures[part]["traces"].items():
-            seconds, _, forces = zip(*trace, strict=True)
-            axis.plot(seconds, forces, marker=".", label=str(name))
-        axis.set(title=titles[part], xlabel="CPU time of the fit (s)", ylabel="force RMSE (eV/Å)")
-        if part == "motep":
-            axis.set(xscale="log", yscale="log")
-        axis.legend()
-    drawing.tight_layout()
-    drawing.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
