@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from aiida_alpot.campaign import load_campaign
+from aiida_alpot.errors import AlpotError
+
 CAMPAIGN = """\
 name: test
 species: [Cu]
@@ -39,3 +42,21 @@ def write_campaign(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def assert_refused(write_campaign):
+    """Check that one line with all the words answers what is written in place of something."""
+
+    def check(new: str, old: str, words: list[str]) -> None:
+        path = write_campaign((old, new))
+        with pytest.raises(AlpotError) as caught:
+            load_campaign(path)
+        message = str(caught.value)
+        assert "\n" not in message
+        assert str(path.parent) in message  # the file itself, or one that it names
+        for word in words:
+            assert word in message
+        assert caught.value.exit_status != 0
+
+    return check
