@@ -150,6 +150,8 @@ def test_a_variable_of_an_atom_that_is_not_there_is_refused():
         ({"variables": ["distance 0 1"], "widths": [0.1, 0.2]}, "number for each variable"),
         ({"variables": ["distance 0 1"], "bias_factor": 1}, "above 1, or null"),
         ({"plumed": ["LOAD FILE=evil.cpp"]}, "without LOAD"),
+        ({"plumed": ["d: DISTANCE ATOMS=1,2", "a: INCLUDE FILE=x"]}, "without LOAD, INCLUDE"),
+        ({"plumed": ["x: PYFUNCTION IMPORT=os"]}, "could run code"),
     ],
 )
 def test_settings_that_bias_nothing_are_refused(settings, message):

@@ -9,7 +9,6 @@ bias can be written for PLUMED, where it is installed.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +27,17 @@ from aiida_alpot.sampling.trajectories.collective_variables import (
     parse_variable,
 )
 from aiida_alpot.sampling.trajectories.hills import Hills, WithHills
-from aiida_alpot.sampling.trajectories.molecular_dynamics import draw_velocities, prepare_start
+from aiida_alpot.sampling.trajectories.molecular_dynamics import (
+    draw_velocities,
+    prepare_start,
+    require_motion,
+)
 from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.plumed_bias import (
+    forbidden_lines,
+    require_plumed,
+    with_plumed,
+)
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -80,8 +88,9 @@ class MetadynamicsSettings:
         parsed = self.parsed
         fits = len(self.widths) in (0, len(parsed)) and all(one > 0 for one in self.widths)
         require(fits, "widths", self.widths, "empty, or a positive number for each variable")
-        loads = [line for line in self.plumed if "LOAD" in line.upper().split()]
-        require(not loads, "plumed", loads, "input without LOAD, which would compile and run code")
+        runs_code = forbidden_lines(self.plumed)
+        allowed = "input without LOAD, INCLUDE and PY..., which could run code"
+        require(not runs_code, "plumed", runs_code, allowed)
 
     @property
     def parsed(self) -> tuple[CollectiveVariable, ...]:
@@ -119,7 +128,8 @@ class Metadynamics(MovingSampler):
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise GeometryError if a variable names an atom that a start does not have."""
+        """Raise GeometryError if a start cannot move, or lacks an atom that a variable names."""
+        require_motion(starts)
         if self.settings.plumed:
             require_plumed()
             return
@@ -156,7 +166,7 @@ class Metadynamics(MovingSampler):
         atoms.set_constraint(FixCom())
         shown = _same_atoms(atoms, calculator)
         hills = None if given.plumed else given.hills()
-        atoms.calc = _with_plumed(atoms, given) if hills is None else WithHills(calculator, hills)
+        atoms.calc = self._biased(atoms, hills)
         draw_velocities(atoms, given.temperature_K, rng)
         integrator = Langevin(
             atoms,
@@ -177,6 +187,14 @@ class Metadynamics(MovingSampler):
             if hills is not None and (step + 1) % given.hill_every == 0:
                 hills.lay(atoms)
 
+    def _biased(self, atoms: Atoms, hills: Hills | None) -> Any:
+        if hills is not None:
+            return WithHills(atoms.calc, hills)
+        given = self.settings
+        return with_plumed(
+            atoms, given.plumed, timestep_fs=given.timestep_fs, temperature_K=given.temperature_K
+        )
+
 
 def _same_atoms(atoms: Atoms, calculator: Any) -> Atoms:
     """Return atoms that share all arrays with ``atoms`` and keep ``calculator``."""
@@ -184,24 +202,3 @@ def _same_atoms(atoms: Atoms, calculator: Any) -> Atoms:
     shown.arrays = atoms.arrays
     shown.calc = calculator
     return shown
-
-
-def require_plumed() -> None:
-    """Raise SettingError unless PLUMED and its Python module are installed."""
-    if importlib.util.find_spec("plumed") is None:
-        raise SettingError(
-            "The setting 'plumed' needs PLUMED and its Python module, which are not installed: "
-            "'conda install -c conda-forge py-plumed'. Or name 'variables' instead."
-        )
-
-
-def _with_plumed(atoms: Atoms, given: MetadynamicsSettings) -> Any:
-    from ase.calculators.plumed import Plumed
-
-    return Plumed(
-        calc=atoms.calc,
-        input=list(given.plumed),
-        timestep=given.timestep_fs * units.fs,
-        atoms=atoms,
-        kT=units.kB * given.temperature_K,
-    )
