@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Any bias of PLUMED, where it is installed.
 
-PLUMED: Tribello et al., Comput. Phys. Commun. 185, 604 (2014). Its input is written in lines, its energies in kJ/mol and lengths in nm unless a first line
-``UNITS`` says otherwise. Files that the input names (``HILLS``, ``COLVAR``) and the log of PLUMED,
-``plumed.log``, lie in the folder where the sampler runs.
+PLUMED: Tribello et al., Comput. Phys. Commun. 185, 604 (2014). Its input is written in lines, its
+energies in kJ/mol and lengths in nm unless a first line ``UNITS`` says otherwise. Files that the
+input names (``HILLS``, ``COLVAR``) and the log, ``plumed.log``, lie in the folder where the sampler
+runs.
 """
 
 from __future__ import annotations
