@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,13 +35,24 @@ def check_carve(campaign: CampaignFile, source: str) -> None:
     if carve.passivate is not None and carve.kind == "periodic":
         allowed = "nothing, since periodic chunks have no cut bonds"
         raise wrong_value(source, ("carve", "passivate"), carve.passivate, allowed)
-    if carve.passivate is not None and carve.passivate not in campaign.species:
-        allowed = f"one of species, {', '.join(campaign.species)}: the potential learns it too"
-        raise wrong_value(source, ("carve", "passivate"), carve.passivate, allowed)
+    if carve.passivate is not None:
+        _check_saturation(campaign, carve.passivate, source)
     most = campaign.budget.labels_per_turn
     if carve.per_structure > most:
         allowed = f"numbers from 1 to budget.labels_per_turn, which is {most}"
         raise wrong_value(source, ("carve", "per_structure"), carve.per_structure, allowed)
+
+
+def _check_saturation(campaign: CampaignFile, element: str, source: str) -> None:
+    """Refuse an element to saturate bonds with that labels would have nothing for."""
+    label = campaign.label
+    names_pseudopotentials = label.calculator == "VASP" or label.workchain is not None
+    if names_pseudopotentials and element not in campaign.species:
+        allowed = (
+            f"one of species, {', '.join(campaign.species)}: the level of theory of "
+            f"{label.calculator} names a pseudopotential for each of these alone"
+        )
+        raise wrong_value(source, ("carve", "passivate"), element, allowed)
 
 
 def check_large_starts(campaign: Campaign, source: str) -> None:
@@ -102,21 +113,26 @@ def _check_size(
     campaign: Campaign, carve: CarveSection, start: Configurations, source: str
 ) -> None:
     """Refuse a limit that no chunk about some atom of a start keeps."""
-    if carve.kind == "periodic":
-        if not start.pbc.any():
-            allowed = f"cluster, since {start.identifier[0]} is not periodic"
-            raise wrong_value(source, ("carve", "kind"), carve.kind, allowed)
-        return
+    if carve.kind == "periodic" and not start.pbc.any():
+        allowed = f"cluster, since {start.identifier[0]} is not periodic"
+        raise wrong_value(source, ("carve", "kind"), carve.kind, allowed)
+    from aiida_alpot.carving.most_atoms import carve as carve_one
+    from aiida_alpot.carving.most_atoms import carve_at_most
     from aiida_alpot.neighbors import neighbor_list
 
-    cutoff = campaign.content.potential.cutoff
-    most = 1 + int(np.diff(neighbor_list(start.atoms(0), cutoff).first).max())
-    if most > carve.above_atoms:
-        raise CampaignFileError(
-            f"{source}: carve.above_atoms is {carve.above_atoms}, but an atom of "
-            f"{start.identifier[0]} has {most - 1} others within potential.cutoff, {cutoff:g} A, "
-            f"and a chunk must hold them all; allowed: numbers well above {most}."
-        )
+    structure, cutoff = start.atoms(0), campaign.content.potential.cutoff
+    crowded = int(np.argmax(np.diff(neighbor_list(structure, cutoff).first)))
+    how: dict[str, Any] = {"vacuum": carve.vacuum, "kind": carve.kind, "element": carve.passivate}
+    most: dict[str, Any] = {"most": carve.above_atoms, "smallest_radius": cutoff}
+    if carve_at_most(structure, crowded, radius=cutoff, **how, **most) is not None:
+        return
+    needed = len(carve_one(structure, crowded, radius=cutoff, **how).atoms)
+    added = f", {carve.passivate} at cut bonds included" if carve.passivate else ""
+    raise CampaignFileError(
+        f"{source}: carve.above_atoms is {carve.above_atoms}, but about an atom of "
+        f"{start.identifier[0]} a chunk of all within potential.cutoff, {cutoff:g} A, holds "
+        f"{needed} atoms{added}; allowed: numbers well above {needed}."
+    )
 
 
 def _check_targets(campaign: Campaign, large: Configurations, source: str) -> None:

@@ -9,6 +9,7 @@ from aiida_alpot.carving.labels import (
     frame_of_chunk,
     is_carved,
     keep_central_forces,
+    without_saturation,
     without_species,
 )
 from aiida_alpot.carving.locality import Locality, measure_locality
@@ -30,5 +31,6 @@ __all__ = [
     "keep_central_forces",
     "measure_locality",
     "passivate",
+    "without_saturation",
     "without_species",
 ]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from aiida_alpot.ase_structures import CARVED
 from aiida_alpot.carving.chunks import Chunk
@@ -128,7 +129,36 @@ def without_species(configurations: Configurations, numbers: Sequence[int]) -> C
     numbers : sequence of int
         Atomic numbers to take out.
     """
-    stays = ~np.isin(configurations.numbers, np.asarray(numbers, dtype=np.int32))
+    return _keep_atoms(
+        configurations, ~np.isin(configurations.numbers, np.asarray(numbers, dtype=np.int32))
+    )
+
+
+def without_saturation(
+    configurations: Configurations, species: Sequence[str] | None
+) -> Configurations:
+    """Return a set whose chunks lack the atoms of elements that a potential does not know.
+
+    They saturate cut bonds of what is labelled; the potential is trained and asked without them.
+    Atoms of other configurations, and those whose forces are trained on, are not touched.
+
+    Parameters
+    ----------
+    configurations : Configurations
+        With chunks among them, or without.
+    species : sequence of str or None
+        What the potential knows; None if that is not settled, so that everything stays.
+    """
+    if species is None or set(configurations.species) <= set(species):
+        return configurations
+    known = [atomic_numbers[symbol] for symbol in species]
+    of_chunk = np.repeat(is_carved(configurations), configurations.n_atoms)
+    saturates = of_chunk & ~configurations.force_mask & ~np.isin(configurations.numbers, known)
+    return _keep_atoms(configurations, ~saturates) if saturates.any() else configurations
+
+
+def _keep_atoms(configurations: Configurations, stays: Array) -> Configurations:
+    """Return a set with some of its atoms, without energies and stresses where one is missing."""
     owner = np.repeat(np.arange(len(configurations)), configurations.n_atoms)
     counts = np.bincount(owner[stays], minlength=len(configurations))
     touched = counts != configurations.n_atoms

@@ -6,8 +6,8 @@ them is in the chunk and the other is not, an atom is put on the line of the bon
 chunk's atom as the covalent radii of both say. It keeps electrons of a covalent solid from
 gathering in dangling bonds; metals need none.
 
-A potential that does not know the element cannot be trained on chunks with it: see
-:func:`aiida_alpot.carving.labels.without_species`, which takes such atoms out again once the
+A potential that does not know the element is trained on chunks without it: see
+:func:`aiida_alpot.carving.labels.without_saturation`, which takes such atoms out again once the
 forces are known. They lie at its surface.
 """
 

@@ -29,7 +29,8 @@ class CarveSettings(Request):
     kind : {"cluster", "periodic"}
         Whether chunks are clusters, or smaller periodic cells.
     passivate : str or null
-        Element that saturates the cut bonds of clusters; the potential must know it.
+        Element that saturates the cut bonds of clusters. A potential that does not know it is
+        trained on chunks without these atoms.
     per_structure : int
         Most chunks of one frame.
     smallest_radius : float

@@ -8,13 +8,14 @@ and of the smaller frames get a label is left to the gate and to the rule of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aiida_alpot.carving import choose_atoms, is_carved
+from aiida_alpot.carving import choose_atoms, is_carved, without_saturation
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.grading.active_set import build_active_set
@@ -99,7 +100,8 @@ def carve_candidates(
     settings = CarveSettings.from_mapping(request.carve)
     if settings is None or not settings.is_large(frames).any():
         return Candidates(frames, {}, np.full(len(frames), np.nan), costs)
-    carver = _Carver(request, settings, frames)
+    species = request.species if potential is None else potential.species
+    carver = _Carver(request, settings, frames, species=species)
     chosen = carver.choose_atoms(_grader(request, folder, potential, training))
     carved = carve_frames(frames.select(carver.large), chosen.atoms, chosen.grades, settings)
     return carver.join(carved, chosen, known=training.select(is_carved(training)), costs=costs)
@@ -154,8 +156,14 @@ class _Carver:
     """Large frames among others, and what is made of them."""
 
     def __init__(
-        self, request: SelectRequest, settings: CarveSettings, frames: Configurations
+        self,
+        request: SelectRequest,
+        settings: CarveSettings,
+        frames: Configurations,
+        *,
+        species: Sequence[str] | None,
     ) -> None:
+        self.species = species
         self.request = request
         self.settings = settings
         self.frames = frames
@@ -219,7 +227,7 @@ class _Carver:
     def _alike(self, carved: CarvedFrames, known: Configurations) -> Array:
         """Return the chunks that are like a known one, or like one about an atom known less."""
         order = np.argsort(-carved.values, kind="stable")
-        ranked = carved.chunks.select(order)
+        ranked = without_saturation(carved.chunks.select(order), self.species)
         kept = order[find_unlike(ranked, self.request.alike_within, known=known)]
         return np.setdiff1d(np.arange(len(order)), kept)
 

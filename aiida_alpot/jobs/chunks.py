@@ -12,7 +12,7 @@ from ase import Atoms
 from aiida_alpot.ase_structures import CARVED
 from aiida_alpot.carving import Chunk, carve_at_most, chunks_as_configurations
 from aiida_alpot.configurations import Configurations, Origin, concatenate
-from aiida_alpot.errors import GeometryError, SettingError
+from aiida_alpot.errors import GeometryError
 from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.sampling.draw_keys import draw_key
 from aiida_alpot.selection.duplicates import find_alike
@@ -174,12 +174,3 @@ def carve_audit(frames: Configurations, settings: CarveSettings, *, seed: int) -
         carved = carve_frames(one, [np.array([atom])], [np.array([one.grade[0]])], settings)
         parts.append(carved.chunks)
     return concatenate(parts)
-
-
-def check_species_of_chunks(settings: CarveSettings, species: Sequence[str]) -> None:
-    """Raise SettingError if chunks would hold an element that the potential does not know."""
-    if settings.passivate is not None and settings.passivate not in species:
-        raise SettingError(
-            f"carve.passivate is {settings.passivate}, but the potential knows {', '.join(species)}"
-            " alone; add the element to the species, or leave bonds open."
-        )

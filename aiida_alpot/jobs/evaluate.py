@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_alpot.carving.labels import without_saturation
 from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.fitting.metrics import ErrorSums
 from aiida_alpot.fitting.prediction import labelled_with
@@ -53,6 +54,8 @@ REQUEST = EvaluateRequest
 def run(request: EvaluateRequest, folder: Path) -> Mapping[str, Any]:
     """Write ``predictions.npz``, the configurations with predictions as labels; return the errors.
 
+    Chunks lack atoms that saturate bonds, where the potential does not know their element.
+
     With a committee ``calibration`` has the rows of a
     :class:`~aiida_alpot.grading.calibration.Calibration` of its deviations.
 
@@ -73,7 +76,8 @@ def run(request: EvaluateRequest, folder: Path) -> Mapping[str, Any]:
     total, calibration = ErrorSums(), Calibration()
     grader = _committee(request, folder, potential)
     with ConfigurationsWriter(folder / PREDICTIONS_FILE) as writer:
-        for part in stream_configurations(path, species=potential.species or None):
+        for read in stream_configurations(path, species=potential.species or None):
+            part = without_saturation(read, potential.species or None)
             potential.types_of(part.numbers)
             check_geometry(part)
             prediction = evaluate(potential, part, threads=request.threads)

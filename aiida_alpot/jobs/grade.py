@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_alpot.carving.labels import without_saturation
 from aiida_alpot.configuration_checks import check_geometry
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import EmptyDataError, SettingError
@@ -176,10 +177,12 @@ def read_committee(
 def read_sets(
     folder: Path, names: Sequence[str], species: Sequence[str] | None = None
 ) -> Configurations:
-    """Return the configurations of several files of a request as one set, which may be empty."""
-    return concatenate(
-        [
-            read_configurations(file_in(folder, name), species=species or None, allow_empty=True)
-            for name in names
-        ]
-    )
+    """Return the configurations of several files of a request as one set, which may be empty.
+
+    Chunks come without atoms that saturate bonds, where ``species`` does not name their element.
+    """
+    sets = [
+        read_configurations(file_in(folder, name), species=species or None, allow_empty=True)
+        for name in names
+    ]
+    return without_saturation(concatenate(sets), species or None)

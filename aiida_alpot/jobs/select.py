@@ -15,12 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aiida_alpot.carving import is_carved
+from aiida_alpot.carving import is_carved, without_saturation
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.grading.row_space import is_trained
 from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.jobs.carved_candidates import Candidates, carve_candidates
-from aiida_alpot.jobs.chunks import check_species_of_chunks
 from aiida_alpot.jobs.grade import read_sets
 from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.jobs.selection_choice import (
@@ -77,8 +76,8 @@ class SelectRequest(Request):
         See :func:`aiida_alpot.selection.select`. Default mode and method are those of MLIP-2.
     alike_within : float
         Largest difference of the fingerprints of configurations that teach the same, A, see
-        :func:`aiida_alpot.selection.picking.pick_in_order`; not looked at by MAXVOL in the way of
-        MLIP-2 (``parity``).
+        :func:`aiida_alpot.selection.picking.pick_in_order`; for MAXVOL at most 0.005, and not
+        looked at in the way of MLIP-2 (``parity``).
     costs : list of float or null
         What the label of each candidate costs, in any unit, in the order of the files; with it,
         or with ``cost_exponent``, those that gain most for their cost are selected.
@@ -164,12 +163,11 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     training = read_sets(folder, request.training, species)
     frames = read_sets(folder, request.candidates, species)
     carve = CarveSettings.from_mapping(request.carve)
-    if carve is not None and given is not None:
-        check_species_of_chunks(carve, given.species)
     carved = carve_candidates(
         request, folder, given, frames, training, costs=costs_of(request, frames)
     )
-    candidates = carved.configurations
+    # compared is what would be trained on; labels are asked for with the bonds saturated
+    candidates = without_saturation(carved.configurations, species)
     undecided = np.setdiff1d(np.arange(len(candidates)), list(carved.decided)).astype(np.int64)
     judged = gate(
         candidates.select(undecided),
@@ -199,7 +197,7 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
     grades = np.where(np.isnan(carved.grades), grades, carved.grades)
     chosen = passed[choice.indices]
     filled = np.where(np.isnan(candidates.grade), grades, candidates.grade)
-    ranked = candidates.replace(grade=filled).select(chosen)
+    ranked = carved.configurations.replace(grade=filled).select(chosen)
     rng = np.random.default_rng(request.seed)
     if request.test_split == "chain":
         parts = split_by_chain(ranked, request.test_fraction, rng)
@@ -218,7 +216,7 @@ def run(request: SelectRequest, folder: Path) -> Mapping[str, Any]:
         candidates.replace(grade=filled).select(gentle).save(folder / GENTLE_FILE)
         for place in gentle.tolist():
             outcome[place] = Verdict(True, GENTLE, choice.details[GENTLE])
-    report = _report(candidates, outcome, grades, grades[passed])
+    report = _report(carved.configurations, outcome, grades, grades[passed])
     if carve is not None:
         report |= {"n_frames": len(frames), **_told_of_chunks(candidates, outcome, carved)}
     return report

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_alpot.configurations import concatenate
+from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.errors import InputFileError, ServiceError
 from aiida_alpot.jobs.requests import to_plain_json
 from aiida_alpot.mtp.pair_tables import dump_pair_tables, pair_commands
@@ -102,28 +102,32 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
     if text:
         files["campaign.yaml"] = text
     sets = {"training.xyz": [one for _, one in training_sets(fit)]}
-    training = concatenate([one.get_configurations() for one in sets["training.xyz"]])
+    training = _as_trained_on(potential, sets["training.xyz"])
     files |= lammps_files(
         potential.get_potential(), training, has_active_set="active_set" in fit.outputs
     )
     for link in fit.base.links.get_outgoing().all():
         if link.link_label == "active_set":
             files["active_set.npz"] = link.node.content
-            files["potential.almtp"] = _almtp(potential, link.node.content, sets["training.xyz"])
+            files["potential.almtp"] = _almtp(potential, link.node.content, training)
     for link in fit.base.links.get_incoming(link_label_filter="test__%").all():
         sets[f"test_{link.link_label.removeprefix('test__')}.xyz"] = [link.node]
     return _write(folder, files, sets, force=force)
 
 
-def _almtp(potential: Any, active_set: bytes, training: list[Any]) -> bytes:
+def _as_trained_on(potential: Any, training: list[Any]) -> Configurations:
+    """Return the training set without atoms that only saturate bonds of chunks."""
+    from aiida_alpot.carving.labels import without_saturation
+
+    joined = concatenate([one.get_configurations() for one in training])
+    return without_saturation(joined, potential.get_potential().species)
+
+
+def _almtp(potential: Any, active_set: bytes, training: Configurations) -> bytes:
     from aiida_alpot.grading.active_rows import ActiveSet
     from aiida_alpot.grading.mlip_state import dump_almtp
 
-    return dump_almtp(
-        potential.get_potential(),
-        ActiveSet.from_bytes(active_set),
-        concatenate([one.get_configurations() for one in training]),
-    )
+    return dump_almtp(potential.get_potential(), ActiveSet.from_bytes(active_set), training)
 
 
 def _write(

@@ -83,8 +83,10 @@ def compare(
     potential: MomentTensorPotential, grader: Grader, configurations: Configurations
 ) -> Calibration:
     """Return uncertainties of atoms against the errors of the forces that a potential predicts."""
+    from aiida_alpot.carving.labels import without_saturation
     from aiida_alpot.fitting.prediction import predict
 
+    configurations = without_saturation(configurations, potential.species)
     per_atom = grader.grade(configurations).per_atom
     if per_atom is None:
         return Calibration()

@@ -9,6 +9,14 @@ from ase.cluster import Octahedron
 from ase.io import write
 
 from aiida_alpot.campaign import load_campaign
+from aiida_alpot.campaign.carve_checks import check_carve
+from aiida_alpot.campaign.schema import (
+    BudgetSection,
+    CampaignFile,
+    CarveSection,
+    LabelSection,
+    PotentialSection,
+)
 from aiida_alpot.cli.dry_run import carve_lines
 from aiida_alpot.errors import CampaignFileError
 from aiida_alpot.workflows.selecting import select_request
@@ -67,7 +75,7 @@ def test_a_dry_run_tells_of_chunks(write_particle):
         ("{vacuum: -1.0}", ["carve.vacuum"]),
         ("{kind: cube}", ["carve.kind", "cluster or periodic"]),
         ("{kind: periodic, passivate: Cu}", ["carve.passivate", "no cut bonds"]),
-        ("{passivate: H}", ["carve.passivate", "one of species, Cu"]),
+        ("{passivate: Xx}", ["carve.passivate"]),
         ("{per_structure: 11}", ["carve.per_structure", "labels_per_turn, which is 10"]),
         ("{colour: 1}", ["carve.colour"]),
     ],
@@ -94,8 +102,46 @@ def test_large_starts_need_a_grade_of_atoms(write_particle):
 
 def test_a_limit_below_what_the_potential_sees_is_refused(write_particle):
     carve = "carve: {above_atoms: 30, radius: 6.0}\n"
-    with pytest.raises(CampaignFileError, match=r"carve.above_atoms is 30.*within.*5 A"):
+    with pytest.raises(CampaignFileError, match=r"carve.above_atoms is 30.*within.*5 A, holds"):
         load_campaign(write_particle(carve=carve))
+
+
+@pytest.mark.parametrize(
+    ("section", "holds"),
+    [
+        ("{above_atoms: 100, radius: 6.0, passivate: H}", "H at cut bonds included"),
+        ("{above_atoms: 60, radius: 6.0, kind: periodic}", "holds"),
+    ],
+)
+def test_atoms_that_saturate_and_lengths_of_cells_count_among_those_allowed(
+    write_campaign, section, holds
+):
+    crystal = "large: {crystal: fcc, a: 3.59, cubic: true, supercell: 5}"
+    starts = ("cubic: true}\nexplore", f"cubic: true}}\n    {crystal}\nexplore")
+    added = f"carve: {section}\n"
+    with pytest.raises(CampaignFileError, match=f"carve.above_atoms is .*{holds}.*well above"):
+        load_campaign(write_campaign(starts, ("starts: [bulk]", "starts: [large]"), added=added))
+    wider = added.replace("60", "200").replace("100", "250")
+    load_campaign(write_campaign(starts, ("starts: [bulk]", "starts: [large]"), added=wider))
+
+
+@pytest.mark.parametrize(("calculator", "is_allowed"), [("EMT", True), ("VASP", False)])
+def test_an_element_that_saturates_needs_no_place_among_the_species(calculator, is_allowed):
+    """But with codes whose level of theory names a pseudopotential for each species."""
+    carve = CarveSection(passivate="H", radius=6.0)
+    label = LabelSection.model_construct(calculator=calculator, workchain=None)
+    content = CampaignFile.model_construct(
+        carve=carve,
+        label=label,
+        species=["Cu"],
+        potential=PotentialSection(),
+        budget=BudgetSection(labels=20),
+    )
+    if is_allowed:
+        check_carve(content, "campaign.yaml")
+        return
+    with pytest.raises(CampaignFileError, match=r"carve.passivate.*one of species, Cu.*VASP"):
+        check_carve(content, "campaign.yaml")
 
 
 def test_before_there_is_a_potential_starts_must_be_small(write_particle):

@@ -32,9 +32,9 @@ class CarveSection(Section):
     )
     passivate: Symbol | None = key(
         None,
-        "Element that saturates the cut bonds of clusters, which covalent solids need; the "
-        "potential learns it too.",
-        "one of species, or nothing",
+        "Element that saturates the cut bonds of clusters, which covalent solids need. A potential "
+        "whose species do not name it is trained on chunks without these atoms.",
+        "the symbol of an element, or nothing; with VASP one of species",
     )
     per_structure: Count = key(
         3,
