@@ -125,26 +125,16 @@ def judge_chains(chains: Sequence[Mapping[str, Any]]) -> Condition:
     later = [chain for chain in chains if chain.get("first_step")]
     if not chains:
         return Condition("chains", False, "no chain was run")
-    if early:
-        first = early[0]
-        others = f", and {len(early) - 1} more" if len(early) > 1 else ""
-        named = f"{first['sampler']} from {first['chain']}"
-        return Condition(
-            "chains",
-            False,
-            f"{len(early)} of {len(chains)} chains stopped early: {named} "
-            f"({first['reason']}){others}",
-        )
-    if later:
-        first = later[0]
-        others = f", and {len(later) - 1} more" if len(later) > 1 else ""
-        named = f"{first['sampler']} from {first['chain']}"
-        return Condition(
-            "chains",
-            False,
-            f"{len(later)} of {len(chains)} chains ran only what the turn before had left of them: "
-            f"{named} (from step {first['first_step']}){others}",
-        )
+    for some, what, detail in (
+        (early, "stopped early", "{reason}"),
+        (later, "ran only what the turn before had left of them", "from step {first_step}"),
+    ):
+        if some:
+            first = f"{some[0]['sampler']} from {some[0]['chain']}"
+            why = detail.format_map(some[0])
+            others = f", and {len(some) - 1} more" if len(some) > 1 else ""
+            found = f"{len(some)} of {len(chains)} chains {what}: {first} ({why}){others}"
+            return Condition("chains", False, found)
     return Condition("chains", True, f"all {len(chains)} chains ran their whole length")
 
 

@@ -16,6 +16,7 @@ where nothing extrapolates. A threshold that some grade must exceed guards again
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -33,8 +34,43 @@ TAIL_K = 1.5
 _SMALLEST_GRADE = 1e-300
 
 
+class GradedSelector(ABC):
+    """Selects candidates whose grade is above a cut, the largest first.
+
+    Nothing is selected unless some grade exceeds ``threshold``.
+    """
+
+    grader: Grader
+    training: Configurations
+    threshold: float
+    alike_within: float
+
+    @abstractmethod
+    def cut(self, grades: Array) -> float:
+        """Return the grade above which candidates are selected."""
+
+    def select(
+        self, candidates: Configurations, *, limit: int | None = None, rng: np.random.Generator
+    ) -> Picked:
+        """Select; see :class:`~aiida_alpot.selection.picking.Selector`."""
+        check_limit(limit)
+        grades = self.grader.grade(candidates).per_configuration
+        order = np.zeros(0, dtype=np.int64)
+        if grades.max(initial=0.0) > self.threshold:
+            order = np.argsort(-grades, kind="stable")
+            order = order[grades[order] > self.cut(grades)]
+        return pick_in_order(
+            order.tolist(),
+            candidates,
+            known=self.training,
+            limit=limit,
+            alike_within=self.alike_within,
+            grades=grades,
+        )
+
+
 @dataclass(frozen=True)
-class TailSelector:
+class TailSelector(GradedSelector):
     """Selects the tail of ln(grade), the largest grade first.
 
     Parameters
@@ -60,27 +96,13 @@ class TailSelector:
     threshold: float = 0.0
     alike_within: float = ALIKE_WITHIN
 
-    def select(
-        self, candidates: Configurations, *, limit: int | None = None, rng: np.random.Generator
-    ) -> Picked:
-        """Select the tail; see :class:`~aiida_alpot.selection.picking.Selector`."""
-        check_limit(limit)
-        grades = self.grader.grade(candidates).per_configuration
-        order = np.zeros(0, dtype=np.int64)
-        if grades.max(initial=0.0) > self.threshold:
-            order = _largest_first(grades, tail_cut(grades, k=self.tail_k, kind=self.tail_kind))
-        return pick_in_order(
-            order.tolist(),
-            candidates,
-            known=self.training,
-            limit=limit,
-            alike_within=self.alike_within,
-            grades=grades,
-        )
+    def cut(self, grades: Array) -> float:
+        """Return where the tail begins."""
+        return tail_cut(grades, k=self.tail_k, kind=self.tail_kind)
 
 
 @dataclass(frozen=True)
-class UncertaintySelector:
+class UncertaintySelector(GradedSelector):
     """Selects the largest grades, those of a committee for instance.
 
     Parameters
@@ -102,23 +124,9 @@ class UncertaintySelector:
     entry: float = 0.0
     alike_within: float = ALIKE_WITHIN
 
-    def select(
-        self, candidates: Configurations, *, limit: int | None = None, rng: np.random.Generator
-    ) -> Picked:
-        """Select the top; see :class:`~aiida_alpot.selection.picking.Selector`."""
-        check_limit(limit)
-        grades = self.grader.grade(candidates).per_configuration
-        order = np.zeros(0, dtype=np.int64)
-        if grades.max(initial=0.0) > self.threshold:
-            order = _largest_first(grades, min(self.entry, self.threshold))
-        return pick_in_order(
-            order.tolist(),
-            candidates,
-            known=self.training,
-            limit=limit,
-            alike_within=self.alike_within,
-            grades=grades,
-        )
+    def cut(self, grades: Array) -> float:
+        """Return the smaller of both thresholds."""
+        return min(self.entry, self.threshold)
 
 
 def tail_cut(grades: Array, *, k: float = TAIL_K, kind: str = "rms") -> float:
@@ -158,9 +166,3 @@ def check_tail(k: float, kind: str) -> None:
         raise SettingError(f"tail_k is {k:g}; give zero or a positive number, such as 1.5.")
     if kind not in TAIL_KINDS:
         raise SettingError(f"Unknown tail_kind {kind!r}; allowed are {', '.join(TAIL_KINDS)}.")
-
-
-def _largest_first(grades: Array, above: float) -> Array:
-    order = np.argsort(-grades, kind="stable")
-    largest_first: Array = order[grades[order] > above]
-    return largest_first
