@@ -60,10 +60,8 @@ _UNPACK: dict[str, Callable[[Path], IO[bytes]]] = {
 _ALWAYS_UNPACKED = 64 * 2**20
 _LARGEST_EXPANSION = 50
 _INTEGERS = re.compile(r"[ \t]*\d+(?:[ \t]+\d+)*(?=[ \t!\r\n]|$)")
-_COUNTED = {
-    "lammps-data": re.compile(r"^[ \t]*(\d+)[ \t]+(?:atoms|bonds|angles|dihedrals|impropers)\b"),
-    "vasp-out": re.compile(r"(?:ions per type =|NKPTS =|NBANDS=|NIONS =)((?:[ \t]+\d+)+)"),
-}
+_LAMMPS_COUNT = re.compile(r"[ \t]*(\d+)[ \t]+(?:atoms|bonds|angles|dihedrals|impropers)\b")
+_OUTCAR_HEADERS = ("ions per type", "NIONS", "NKPTS", "NBANDS")
 _COLUMNS_WITHOUT_ATOMS = 1000
 _STEPS = re.compile(r"[ \t]*ANIMSTEPS[ \t]+(\d+)")
 
@@ -155,27 +153,39 @@ def _refuse_counts(path: Path, n_bytes: int, format_name: str) -> None:
 
 
 def _refuse_large_counts(lines: Iterable[str], n_bytes: int, format_name: str) -> None:
-    """Raise ValueError where a header counts more atoms than the file can hold."""
-    if format_name in ("vasp", "vasp-xdatcar", "xsf"):
-        for line in lines:
+    """Raise ValueError where a header announces more than the file can hold."""
+    for count in _announced_counts(lines, format_name):
+        if count > n_bytes:
+            raise ValueError(f"it announces {count} entries in {n_bytes} bytes")
+
+
+def _announced_counts(lines: Iterable[str], format_name: str) -> Iterator[int]:
+    """Yield what ASE would make room for before it reads on."""
+    is_count = False
+    for line in lines:
+        if format_name in ("vasp", "vasp-xdatcar", "xsf"):
             steps = _STEPS.match(line)
             # ASE makes lists by the first numbers of a line, also where others are no counts
             leading = _INTEGERS.match(line)
             text = steps[1] if steps else leading[0] if leading else ""
-            counts = [int(word[:20]) for word in text.split()]
-            if sum(counts) > n_bytes:
-                raise ValueError(f"it counts {sum(counts)} atoms in {n_bytes} bytes")
-    elif format_name == "lammps-dump-text":
-        is_count = False
-        for line in lines:
-            if is_count and int(line.strip()[:20]) > n_bytes:
-                raise ValueError(f"it counts {line.strip()[:20]} atoms in {n_bytes} bytes")
+            yield sum(map(_whole_number, text.split()))
+        elif format_name == "lammps-dump-text":
+            if is_count:
+                yield _whole_number(line)
             is_count = line.startswith("ITEM: NUMBER OF ATOMS")
-    elif format_name in _COUNTED:
-        for line in lines:
-            for found in _COUNTED[format_name].finditer(line):
-                if sum(int(word[:20]) for word in found[1].split()) > n_bytes:
-                    raise ValueError(f"it counts {found[1].strip()[:40]} in {n_bytes} bytes")
+        elif format_name == "lammps-data":
+            found = _LAMMPS_COUNT.match(line)
+            yield _whole_number(found[1]) if found else 0
+        elif format_name == "vasp-out" and any(header in line for header in _OUTCAR_HEADERS):
+            yield sum(map(_whole_number, line.split()))
+
+
+def _whole_number(word: str) -> int:
+    """Return the number that Python reads in a word, up to 20 digits; zero where it is none."""
+    try:
+        return int(word.strip()[:20])
+    except ValueError:
+        return 0
 
 
 def _xyz_frames(stream: IO[str]) -> Iterator[Atoms]:

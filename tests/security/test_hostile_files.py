@@ -174,8 +174,24 @@ def test_a_poscar_does_not_fetch_its_species_from_other_files(tmp_path):
 def test_a_poscar_that_counts_more_atoms_than_it_holds_is_refused_unread(tmp_path, counts):
     text = f"Cu\n1.0\n3 0 0\n0 3 0\n0 0 3\n{counts}\nDirect\n0 0 0\n"
     (tmp_path / "POSCAR").write_text(text, encoding="utf-8")
-    with pytest.raises(InputFileError, match=r"it counts 30000000\d\d atoms in \d+ bytes"):
+    with pytest.raises(InputFileError, match=r"it announces 30000000\d\d entries in"):
         read_configurations(tmp_path / "POSCAR")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "   ions per type =               3000000000",
+        "   ions per type =  1 :          3000000000",
+        "   ions per type =               3_000_000_000",
+        "   k-points   NKPTS : 3000000000   number of bands   NBANDS=      2",
+    ],
+)
+def test_an_outcar_that_announces_more_than_it_holds_is_refused_unread(tmp_path, header):
+    text = f" vasp.6.3.0 18Jan22\n POTCAR:    PAW_PBE Cu 22Jun2005\n{header}\n"
+    (tmp_path / "OUTCAR").write_text(text, encoding="utf-8")
+    with pytest.raises(InputFileError, match=r"it announces 30000000\d\d entries in"):
+        read_configurations(tmp_path / "OUTCAR")
 
 
 def repacked(content, name, change):
