@@ -86,4 +86,4 @@ def choose_from_pool(
     found = select(potential, pool, training=known, threshold=1.0, limit=count)
     filled = fill_by_configuration(found, potential, pool, training=known, limit=count)
     order = np.concatenate([filled.indices, filled.over_limit])
-    return leave_out_alike(order, pool, known=known, limit=count).indices
+    return leave_out_alike(order, pool, limit=count).indices

@@ -284,7 +284,6 @@ def _select(
     return leave_out_alike(
         np.concatenate([selection.indices, selection.over_limit]),
         candidates,
-        known=training,
         limit=request.limit,
         alike_within=request.alike_within,
         grades=selection.grades,

@@ -28,6 +28,8 @@ ALIKE_WITHIN = 0.015
 In copper at 300 and 1000 K, cells of 32 and 108 atoms, frames 4 fs apart differ by 0.007 to
 0.012 A, frames 40 fs or more apart by 0.02 to 0.055 (medians).
 """
+NUDGED_WITHIN = 0.005
+"""The same for MAXVOL, A: less than what tells neighbouring frames of dynamics apart."""
 _FEWEST_AT_A_TIME = 32
 
 
@@ -139,31 +141,34 @@ def leave_out_alike(
     order: Array,
     candidates: Configurations,
     *,
-    known: Configurations,
     limit: int | None,
     alike_within: float = ALIKE_WITHIN,
     grades: Array | None = None,
 ) -> Picked:
-    """Return what MAXVOL selects without what is like a known one or like one before it.
+    """Return what MAXVOL selects without what is nearly the same as one before it.
 
     An exact copy adds no volume, but one whose atoms moved by a thousandth of an Angstrom does
-    where the rows are fewer than the parameters. Chunks teach the force on one atom each and are
+    where the rows are fewer than the parameters. All that is farther away than
+    :data:`NUDGED_WITHIN`, and what is like a known one, is for MAXVOL to judge: where it
+    extrapolates a label is worth its price. Chunks teach the force on one atom each and are
     compared where they are carved, by what that atom sees; here they pass.
 
     Parameters
     ----------
     order : (k,) int64
         Places of the candidates that MAXVOL selects without a limit, the best first.
-    candidates, known, limit, alike_within, grades
+    alike_within : float
+        A; not looked at above :data:`NUDGED_WITHIN`.
+    candidates, limit, grades
         As those of :func:`pick_in_order`.
     """
     whole = order[~is_carved(candidates.select(order))]
     alike = pick_in_order(
         whole.tolist(),
         candidates,
-        known=known.select(np.flatnonzero(~is_carved(known))),
+        known=Configurations.empty(),
         limit=None,
-        alike_within=alike_within,
+        alike_within=min(alike_within, NUDGED_WITHIN),
     ).alike
     kept = order[~np.isin(order, alike)]
     end = len(kept) if limit is None else limit

@@ -64,8 +64,8 @@ class RuleSettings:
     tail_kind : {"rms", "variance"}
         What it is measured in.
     alike_within : float
-        Largest difference of fingerprints of configurations that teach the same, A; not looked at
-        by ``maxvol`` with the method ``parity``, which is that of MLIP-2.
+        Largest difference of fingerprints of configurations that teach the same, A; to ``maxvol``
+        only those within 0.005 A are, and to its method ``parity``, that of MLIP-2, none.
 
     Raises
     ------
@@ -115,7 +115,6 @@ class MaxvolSelector:
         return leave_out_alike(
             np.concatenate([found.indices, found.over_limit]),
             candidates,
-            known=self.training,
             limit=limit,
             alike_within=self.settings.alike_within,
             grades=found.grades,
