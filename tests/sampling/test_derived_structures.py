@@ -228,3 +228,26 @@ def test_wrong_settings_are_refused_in_words(settings, message):
     with pytest.raises(SettingError) as raised:
         make_sampler("derived_structures", settings)
     assert message in str(raised.value)
+
+
+def test_interstitials_need_a_cell_to_be_put_into(rng):
+    molecule = Atoms("Cu2", positions=[[0, 0, 0], [2.5, 0, 0]])
+    settings = {"probabilities": {"interstitials": 1}}
+    with pytest.raises(GeometryError, match="no cell with a volume, in which interstitials"):
+        run_sampler(make_sampler("derived_structures", settings), [molecule], EMT(), rng=rng)
+
+
+def test_a_cluster_of_a_flat_cell_is_cut_of_a_block_no_longer_than_it_is_wide(rng, monkeypatch):
+    repeated = []
+    repeat = Atoms.repeat
+
+    def remember(atoms, counts):
+        repeated.append(counts)
+        return repeat(atoms, counts)
+
+    monkeypatch.setattr(Atoms, "repeat", remember)
+    flat = Atoms("Cu", cell=[[25.0, 0, 0], [0, 25.0, 0], [0, 0, 2.5]], pbc=True)
+    assert len(cut_cluster(flat, 30, vacuum=5.0, rng=rng)) == 30
+    [(along, across, up)] = repeated
+    assert along == across
+    assert 25.0 * along == pytest.approx(2.5 * up, rel=0.5)

@@ -13,6 +13,7 @@ from ase.neighborlist import neighbor_list
 
 from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import RecordRules, StopRules, make_sampler, run_sampler
+from aiida_alpot.sampling.stopping import Stop
 from aiida_alpot.testing.samplers import SamplerContract
 
 
@@ -187,3 +188,19 @@ def test_wrong_settings_are_refused_in_words(settings, message):
     with pytest.raises(SettingError) as raised:
         make_sampler("evolution", settings)
     assert message in str(raised.value)
+
+
+def test_the_lowest_energy_is_not_that_of_a_child_that_was_given_up(rng):
+    start = bulk("Cu", cubic=True)
+    start.set_cell(start.cell * 1.2, scale_atoms=True)
+    settings = {"relaxations": 3, "population": 2, "fmax": 1e3, "volume_factor": [1.0, 1.1]}
+    sampler = make_sampler("evolution", settings)
+    frames = sampler.frames([start], EMT(), rng)
+    next(frames)
+    beyond = Stop("gamma_break", "grade 20 > 10")
+    assert [frames.send(beyond).atoms.info["child"] for _ in range(2)] == [1, 2]
+    with pytest.raises(StopIteration) as over:
+        frames.send(beyond)
+    [ending] = over.value.value.values()
+    assert "3 given up" in ending.reason
+    assert "none of them reached a minimum" in ending.reason

@@ -191,3 +191,8 @@ def test_wrong_settings_are_refused_in_words(kind, settings, message):
     with pytest.raises(SettingError) as raised:
         make_sampler(kind, settings)
     assert message in str(raised.value)
+
+
+def test_one_atom_is_not_rattled(rng):
+    with pytest.raises(GeometryError, match="is one atom"):
+        run_sampler(make_sampler("rattled", {}), [bulk("Cu")], EMT(), rng=rng)

@@ -204,3 +204,15 @@ def test_a_cluster_runs_at_constant_temperature(rng):
     [chain] = run_sampler(sampler, [cluster], EMT(), rng=rng).chains
     assert chain.completed
     assert np.isnan(chain.final_volume)
+
+
+@pytest.mark.parametrize("settings", [{}, {"thermostat": "bussi"}, {"ensemble": "nve"}])
+def test_one_atom_has_no_motion_but_with_its_cell(settings, rng):
+    sampler = make_sampler("molecular_dynamics", {"temperature_K": 300, "steps": 3, **settings})
+    with pytest.raises(GeometryError, match=r"is one atom, .* Repeat its cell"):
+        run_sampler(sampler, [bulk("Cu")], EMT(), rng=rng)
+    npt = {"temperature_K": 300, "steps": 3, "ensemble": "npt"}
+    [chain] = run_sampler(
+        make_sampler("molecular_dynamics", npt), [bulk("Cu")], EMT(), rng=rng
+    ).chains
+    assert chain.completed

@@ -157,3 +157,14 @@ def test_pairs_of_one_job_do_not_change_one_another():
 def test_starts_that_are_no_ends_of_a_path_are_refused(starts, message):
     with pytest.raises(GeometryError, match=message):
         search(starts)
+
+
+def test_ends_that_differ_by_their_place_alone_are_one_minimum():
+    start = bulk("Cu", cubic=True)
+    end = start.copy()
+    end.positions += [0.5, 0.2, 0.1]
+    for name, one in (("start", start), ("end", end)):
+        one.info["identifier"] = name
+    chain = search([start, end]).chains[0]
+    assert (chain.stop, chain.completed) == ("unconverged", True)
+    assert "both ends are one minimum" in chain.reason

@@ -15,6 +15,7 @@ from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling import make_sampler, run_sampler
 from aiida_alpot.sampling.structures.cell_sizes import SPHERE_RATIOS, cell_size
 from aiida_alpot.sampling.structures.contents import GRAMS_PER_CM3
+from aiida_alpot.sampling.structures.pair_limits import PairLimits, Placement
 from aiida_alpot.sampling.structures.random_cells import random_shape, smallest_width
 from aiida_alpot.testing.samplers import SamplerContract
 
@@ -184,3 +185,22 @@ def test_wrong_settings_are_refused_in_words(settings, message):
     with pytest.raises(SettingError) as raised:
         make_sampler("random_structures", settings)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["random_structures", "random_crystals"])
+def test_no_search_is_made_for_room_that_no_packing_has(kind, rng, monkeypatch):
+    def place(*_, **__):
+        raise AssertionError("closest packing has no room either")
+
+    monkeypatch.setattr(Placement, "__init__", place)
+    settings = {"formula": "Cu", "atoms": 500, "volume_per_atom": 4.0, "structures": 1}
+    [chain] = run_sampler(make_sampler(kind, settings), [bulk("Cu")], EMT(), rng=rng).chains
+    assert "no room for Cu500" in chain.reason
+
+
+def test_closest_packing_leaves_room_and_nothing_denser_does():
+    limits, numbers = PairLimits(1.0, {(29, 29): 2.0}), np.full(4, 29)
+    fcc = 4 * 2.0**3 / np.sqrt(2)
+    assert limits.leave_room(numbers, 1.0001 * fcc)
+    assert not limits.leave_room(numbers, 0.9999 * fcc)
+    assert limits.keeps(bulk("Cu", a=1.0001 * 2.0 * np.sqrt(2), cubic=True))

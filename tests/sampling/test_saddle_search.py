@@ -126,3 +126,12 @@ def test_the_mode_must_name_atoms_that_are_there():
 def test_settings_that_lead_nowhere_are_refused(settings, message):
     with pytest.raises(SettingError, match=message):
         make_sampler("saddle_search", settings)
+
+
+def test_a_mode_that_moves_everything_alike_is_refused_in_words(rng):
+    start = bulk("Cu", cubic=True)
+    mode = [[atom, 0.0, 1.0, 0.0] for atom in range(4)]
+    sampler = make_sampler("saddle_search", {"mode": mode, "relax": False})
+    [chain] = run_sampler(sampler, [start], EMT(), rng=rng).chains
+    assert chain.stop == "calculator"
+    assert "moves all atoms as one body" in chain.reason

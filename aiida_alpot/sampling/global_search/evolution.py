@@ -11,7 +11,7 @@ up, as its energy could not be trusted.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -263,18 +263,19 @@ class Evolution:
         first = steps[chain] == 0
         try:
             for frame in relaxation.frames([made], calculator, search.rng):
-                ending = None
+                ending, reached = None, tally
                 if frame.ending is not None:
                     energy = self._energy(frame.atoms)
                     if energy < tally.lowest:
-                        tally.lowest, tally.found_at = energy, tally.relaxed
-                    ending = Ending("finished", str(tally)) if is_last else None
+                        reached = replace(tally, lowest=energy, found_at=tally.relaxed)
+                    ending = Ending("finished", str(reached)) if is_last else None
                 stop = yield Frame(frame.atoms, chain, steps[chain], ending)
                 self.is_resting = False
                 steps[chain] += 1
                 if stop is not None or (ending is None and _has_gone_astray(frame.atoms, made)):
                     tally.abandoned += 1
                     return None
+                tally.lowest, tally.found_at = reached.lowest, reached.found_at
         except _LOST:
             # the start must be something that the calculator can do
             if first:

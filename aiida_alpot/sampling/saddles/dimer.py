@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 from ase.mep import DimerControl, MinModeAtoms, MinModeTranslate
 
+from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.own_results import OwnResults
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, setting
@@ -27,6 +28,9 @@ from aiida_alpot.sampling.settings import require, setting
 Array = np.ndarray
 LEAST_CURVATURE = 1e-3
 """Size of a curvature, eV/A^2, that is told from zero; a glide of everything has none."""
+
+NO_MOTION = 1e-9
+"""Share of a mode that must be left where rigid motions are taken away."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,24 @@ class Dimer:
     mode : (n_atoms, 3) float64
         First guess of the mode; its length does not count.
     settings : DimerSettings
+
+    Raises
+    ------
+    GeometryError
+        If the mode moves all atoms as one body.
     """
 
     def __init__(self, atoms: Atoms, mode: Array, settings: DimerSettings) -> None:
         self.atoms, self.settings = atoms, settings
         self.failure: str | None = None
         free = remove_rigid_motions(atoms, np.asarray(mode, dtype=float))
-        self._followed = _FollowedAtoms(atoms, free / np.linalg.norm(free), settings)
+        length = float(np.linalg.norm(free))
+        if not length > NO_MOTION * float(np.linalg.norm(mode)):
+            raise GeometryError(
+                "The mode of the dimer moves all atoms as one body, which no energy depends on. "
+                "Give a mode that changes distances."
+            )
+        self._followed = _FollowedAtoms(atoms, free / length, settings)
 
     @property
     def curvature(self) -> float:

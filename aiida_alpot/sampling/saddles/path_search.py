@@ -25,6 +25,7 @@ from aiida_alpot.sampling.continuation import (
     restore_pairs,
 )
 from aiida_alpot.sampling.own_results import with_own_results
+from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.saddles.band import Band, BandSettings, displacement_between
 from aiida_alpot.sampling.saddles.dimer import LEAST_CURVATURE, Dimer, DimerSettings
 from aiida_alpot.sampling.saddles.saddle_search import StepCounter, relax
@@ -215,7 +216,8 @@ class PathSearch:
     def _reason_for_no_path(self, first: Atoms, last: Atoms, chain: int) -> str | None:
         if chain + 1 in self._left:
             return "the end of the path was stopped before it was a minimum"
-        furthest = float(np.linalg.norm(displacement_between(first, last), axis=1).max())
+        between = remove_rigid_motions(first, displacement_between(first, last))
+        furthest = float(np.linalg.norm(between, axis=1).max())
         if furthest < SAME_PLACE:
             return (
                 f"both ends are one minimum, in which no atom stands further apart than "

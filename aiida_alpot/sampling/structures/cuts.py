@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import surface
 
-from aiida_alpot.sampling.structures.random_cells import smallest_width
+from aiida_alpot.sampling.structures.random_cells import widths
 
 Miller = tuple[int, int, int]
 
@@ -39,8 +39,8 @@ def cut_cluster(atoms: Atoms, n_atoms: int, *, vacuum: float, rng: np.random.Gen
     # a ball of twice the radius that the atoms need fits into the block, wherever its centre is
     volume = abs(np.linalg.det(atoms.cell)) / len(atoms)
     radius = 2 * (3 * volume * n_atoms / (4 * np.pi)) ** (1 / 3)
-    repeat = int(np.ceil(2 * radius / smallest_width(atoms.cell.array))) + 1
-    block = atoms.repeat(repeat)
+    repeat = np.ceil(2 * radius / widths(atoms.cell.array)).astype(int) + 1
+    block = atoms.repeat(repeat.tolist())
     centre = (0.5 * repeat + rng.random(3) - 0.5) @ atoms.cell.array
     nearest = np.argsort(np.linalg.norm(block.positions - centre, axis=1), kind="stable")
     cluster: Atoms = block[np.sort(nearest[:n_atoms])]

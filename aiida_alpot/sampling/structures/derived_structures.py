@@ -189,7 +189,7 @@ class DerivedStructures:
         return f"{self.settings.structures} structures derived by {', '.join(done)}"
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise GeometryError if surfaces or clusters are to be cut of what is no crystal."""
+        """Raise GeometryError if what is no crystal is to be cut, or has no room between atoms."""
         cuts = [name for name in ("surface", "cluster") if self.settings.probability(name) > 0]
         for index, start in enumerate(starts):
             if cuts and not (start.pbc.all() and start.cell.rank == 3):
@@ -197,6 +197,11 @@ class DerivedStructures:
                     f"Start {start.info.get('identifier', index)} is not periodic in three "
                     f"directions, so that no {cuts[0]} can be cut of it; take it out of "
                     "'probabilities'."
+                )
+            if self.settings.probability("interstitials") > 0 and start.cell.rank < 3:
+                raise GeometryError(
+                    f"Start {start.info.get('identifier', index)} has no cell with a volume, in "
+                    "which interstitials could be put; take them out of 'probabilities'."
                 )
 
     def frames(

@@ -41,6 +41,13 @@ class PairLimits:
                 limits[np.ix_(first == one, second == other)] = distance
         return limits
 
+    def leave_room(self, numbers: Array, volume: float) -> bool:
+        """Return whether atoms might fit: those of a species are at most closely packed."""
+        kinds, counts = np.unique(numbers, return_counts=True)
+        distances = np.diag(self.table(kinds, kinds))
+        # spheres of these diameters fill pi / sqrt(18) of a volume at most (Hales, 2005)
+        return bool(np.all(counts * distances**3 <= np.sqrt(2) * volume))
+
     def keeps(self, atoms: Atoms) -> bool:
         """Return whether no two atoms, images included, are nearer than allowed."""
         kinds = np.unique(atoms.numbers)

@@ -37,7 +37,13 @@ def random_shape(shape: CellShape, start_cell: Array, rng: np.random.Generator) 
 
 def smallest_width(cell: Array) -> float:
     """Return the smallest distance of two opposite faces of a cell (3, 3)."""
-    return float((1 / np.linalg.norm(np.linalg.inv(cell), axis=0)).min())
+    return float(widths(cell).min())
+
+
+def widths(cell: Array) -> Array:
+    """Return the distances of opposite faces of a cell (3, 3), along its three vectors."""
+    distances: Array = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return distances
 
 
 def _unit_volume(cell: Array) -> Array:

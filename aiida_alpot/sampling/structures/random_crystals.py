@@ -131,6 +131,8 @@ def crystal_of_group(
     volume : float
         Of the primitive cell, A^3.
     """
+    if not limits.leave_room(numbers, volume):
+        return None
     n_cells = len(group.centring)
     shape = random_shape("triclinic", np.eye(3), rng)
     cell = group.symmetric_cell(shape * (volume * n_cells) ** (1 / 3))

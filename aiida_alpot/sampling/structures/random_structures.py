@@ -158,6 +158,8 @@ def insert_at_random(
     Atoms are inserted one by one; one that finds no place in so many tries goes where it overlaps
     least, and in the end all are pushed apart.
     """
+    if not limits.leave_room(numbers, abs(np.linalg.det(cell))):
+        return None
     placement = Placement(cell, np.full(3, True), limits, numbers)
     if not all(placement.images_allow(int(number)) for number in np.unique(numbers)):
         return None

@@ -18,6 +18,7 @@ from aiida_alpot.sampling.settings import require, setting
 from aiida_alpot.sampling.structures.defects import displace
 from aiida_alpot.sampling.structures.generation import Made, frames_of_made
 from aiida_alpot.sampling.structures.pair_limits import make_limits
+from aiida_alpot.sampling.trajectories.molecular_dynamics import require_motion
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Rattled:
         return f"{self.settings.structures} structures rattled by {deviation}"
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Take any start."""
+        """Raise GeometryError if a start is one atom, of which only the place would change."""
+        require_motion(starts)
 
     def frames(
         self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator

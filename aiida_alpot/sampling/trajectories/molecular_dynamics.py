@@ -173,9 +173,11 @@ class MolecularDynamics(MovingSampler):
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise GeometryError if the ensemble is npt and a start has no volume."""
+        """Raise GeometryError if a start cannot move, or has no volume that npt can change."""
         if self.settings.ensemble == "npt":
             require_volume(starts, "npt needs a cell with a volume. Use nvt")
+        else:
+            require_motion(starts)
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""
@@ -281,6 +283,17 @@ def require_volume(starts: Sequence[Atoms], remedy: str) -> None:
         if not start.pbc.all() or start.cell.rank < 3:
             name = start.info.get("identifier", index)
             raise GeometryError(f"Start {name!s} is not periodic in three directions; {remedy}.")
+
+
+def require_motion(starts: Sequence[Atoms]) -> None:
+    """Raise GeometryError if a start is one atom, which rests with its centre of mass."""
+    for index, start in enumerate(starts):
+        if len(start) < 2:
+            name = start.info.get("identifier", index)
+            raise GeometryError(
+                f"Start {name!s} is one atom, which has no motion but that of everything. "
+                "Repeat its cell."
+            )
 
 
 def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:
