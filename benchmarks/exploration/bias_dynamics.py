@@ -56,6 +56,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
 }
 TICKS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 FINE_TICKS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4)
+FINEST_TICKS = (0.96, 0.98, 1.0, 1.02, 1.04)
 FIGURES = ("mean_sigma_eV", "mean_grade", "force_rmse_eV_per_A", "energy_rmse_meV_per_atom")
 
 
@@ -241,7 +242,7 @@ def plot(runs: list[dict[str, dict[str, float]]], path: Path, title: str) -> Non
         panel.axvline(1.0, color="0.6", linewidth=0.8, zorder=0)
         panel.set(xscale="log", xlabel=f"{words}, ratio")
         low, high = panel.get_xlim()
-        choice = TICKS if high > 2 * low else FINE_TICKS
+        choice = TICKS if high > 2 * low else FINE_TICKS if high > 1.2 * low else FINEST_TICKS
         ticks = [tick for tick in choice if low <= tick <= high]
         panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.set_xticks([], minor=True)
