@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from ase import Atoms
 
+from aiida_alpot.carving.chunks import put_in_box
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
 from aiida_alpot.jobs.requests import Request, parse_request
@@ -74,3 +76,33 @@ class CarveSettings(Request):
         """(n,) bool: whether each configuration is too large to be labelled as a whole."""
         large: Array = configurations.n_atoms > self.above_atoms
         return large
+
+    def largest_chunks(self, configurations: Configurations) -> Configurations:
+        """Return a set with something as large as the largest chunk in place of large frames.
+
+        It has the number of atoms, the cell and the periodicity that tell what a label would cost,
+        but for clusters no more than that: its atoms are any of the frame.
+
+        Parameters
+        ----------
+        configurations : Configurations
+            Frames of samplers.
+        """
+        made = []
+        for atoms, is_large in zip(configurations, self.is_large(configurations), strict=True):
+            chunk = atoms
+            if is_large:
+                chunk = Atoms(
+                    atoms.numbers[: self.above_atoms],
+                    atoms.positions[: self.above_atoms],
+                    cell=atoms.cell,
+                    pbc=atoms.pbc,
+                )
+                if self.kind == "periodic":
+                    share = (self.above_atoms / len(atoms)) ** (1.0 / max(atoms.pbc.sum(), 1))
+                    scale = np.where(atoms.pbc, share, 1.0)
+                    chunk.set_cell(atoms.cell.array * scale[:, None], scale_atoms=True)
+                else:
+                    chunk = put_in_box(chunk, self.vacuum)
+            made.append(chunk)
+        return Configurations.from_atoms(made)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiida_alpot.campaign.forecast import shown_core_time
+from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.jobs.carve_settings import CarveSettings
 from aiida_alpot.workflows.caching import CachingWorkChain
@@ -65,24 +66,36 @@ class PausingWorkChain(CachingWorkChain):
 
     def works_of(self, node: ConfigurationsData) -> list[int]:
         """Return atoms x k-points of each configuration, as the labeller counts them."""
-        label = read_section(self.inputs.settings.get_dict(), LabelSettings)
-        process = labeller(label.workchain)
-        configurations = node.get_configurations()
-        settings = process.check_settings(label.calculator)
-        return [
-            process.work_of(configurations, index, settings) for index in range(len(configurations))
-        ]
+        return self._works_of(node.get_configurations())
 
     def works_of_labels(self, node: ConfigurationsData) -> list[int]:
         """Return the work that a label of each candidate means at most, of chunks where carved."""
-        works = self.works_of(node)
         carve = CarveSettings.from_mapping(self.inputs.settings.get_dict().get("carve"))
+        frames = node.get_configurations()
+        return self._works_of(frames if carve is None else carve.largest_chunks(frames))
+
+    def works_as_carved(self, node: ConfigurationsData) -> list[float]:
+        """Return atoms x k-points of each candidate, where it is carved with the mesh of chunks.
+
+        The cost of a chunk follows from that of its frame by the numbers of atoms alone then.
+        """
+        carve = CarveSettings.from_mapping(self.inputs.settings.get_dict().get("carve"))
+        frames = node.get_configurations()
         if carve is None:
-            return works
-        large = carve.is_large(node.get_configurations()).tolist()
+            return [float(work) for work in self._works_of(frames)]
+        chunks = carve.largest_chunks(frames)
+        shares = frames.n_atoms / chunks.n_atoms
         return [
-            min(work, carve.above_atoms) if is_large else work
-            for work, is_large in zip(works, large, strict=True)
+            work * share
+            for work, share in zip(self._works_of(chunks), shares.tolist(), strict=True)
+        ]
+
+    def _works_of(self, configurations: Configurations) -> list[int]:
+        label = read_section(self.inputs.settings.get_dict(), LabelSettings)
+        process = labeller(label.workchain)
+        settings = process.check_settings(label.calculator)
+        return [
+            process.work_of(configurations, index, settings) for index in range(len(configurations))
         ]
 
     def _pauses_before(self, step: str) -> bool:

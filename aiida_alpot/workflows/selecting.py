@@ -95,7 +95,7 @@ class SelectingWorkChain(MeasuringWorkChain):
         grades = read_section(settings, GradeSettings)
         if grades.per_cost:
             sets = [node for _, node in sorted(self.ctx.samples.outputs.candidates.items())]
-            works = [work for node in sets for work in self.works_of(node)]
+            works = [work for node in sets for work in self.works_as_carved(node)]
             law = law_of_forecast(self.forecast())
             exponent = exponent_of_costs(law, grades.cost_exponent)
             request["costs"] = costs_of_labels(works, law, exponent=exponent)
