@@ -8,12 +8,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from aiida_alpot.grading import build_active_set
 from aiida_alpot.grading.row_space import (
     structural_projection,
     structural_rank,
     with_generic_coefficients,
 )
 from aiida_alpot.grading.rows import iterate_rows
+from aiida_alpot.mtp.evaluate import energy_rows, evaluate
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,40 @@ def test_an_untrained_potential_gets_generic_coefficients_and_a_trained_one_keep
     assert generic.moment_coefficients.all()
     assert generic.radial_coefficients.all()
     assert structural_rank(untrained) == structural_rank(trained)
+
+
+def test_grades_by_given_atoms_do_not_see_how_radial_functions_are_mixed(
+    make_potential, make_cells
+):
+    potential, others = make_potential(8), make_cells(5, rattle=0.2, seed=1)
+    training = make_cells(30, rattle=0.2, strain=0.15)
+    active_set = build_active_set(potential, training)
+    assert active_set.initialized.all()
+    same = with_mixed_radial_functions(potential, training)
+    np.testing.assert_allclose(
+        evaluate(same, others).site_energies, evaluate(potential, others).site_energies, rtol=1e-9
+    )
+    places = {content: index for index, content in enumerate(training.hashes())}
+    chosen = [
+        training.offsets[places[content]] + atom
+        for content, atom in zip(active_set.hash.tolist(), active_set.atom, strict=True)
+    ]
+    projection = structural_projection(same)
+    active = energy_rows(same, training)[chosen] @ projection
+    coefficients = np.linalg.solve(active.T, (energy_rows(same, others) @ projection).T)
+    grades = active_set.grades(energy_rows(potential, others))
+    np.testing.assert_allclose(np.abs(coefficients).max(axis=0), grades, rtol=1e-6)
+
+
+def with_mixed_radial_functions(potential, configurations):
+    """Return the same potential with f_1 mixed with f_0, which linear coefficients undo."""
+    mixed = potential.radial_coefficients.copy()
+    mixed[..., 1, :] = 0.6 * (mixed[..., 1, :] + 0.8 * mixed[..., 0, :])
+    mixed[..., 0, :] *= 1.7
+    other = dataclasses.replace(potential, radial_coefficients=mixed)
+    n_moments = len(potential.moment_coefficients)
+    basis = energy_rows(other, configurations)[:, -n_moments:]
+    energies = evaluate(potential, configurations).site_energies
+    energies = energies - potential.species_coefficients[0]
+    linear = np.linalg.lstsq(basis, energies, rcond=None)[0]
+    return dataclasses.replace(other, moment_coefficients=linear)
