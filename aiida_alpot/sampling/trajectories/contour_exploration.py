@@ -26,7 +26,7 @@ from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
-from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.motion import MovingSampler, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -115,7 +115,7 @@ class ContourExploration(MovingSampler):
 
     def __init__(self, settings: ContourExplorationSettings) -> None:
         self.settings = settings
-        self._moving: tuple[TangentExplorer, np.random.Generator, int, float] | None = None
+        self._start_energy = 0.0
 
     def __str__(self) -> str:
         given = self.settings
@@ -162,10 +162,8 @@ class ContourExploration(MovingSampler):
 
     def state(self) -> dict[str, Any] | None:
         """Return the state of the motion as JSON, from which it goes on to the same bits."""
-        if self._moving is None:
-            return None
-        explorer, rng, step, energy = self._moving
-        return {**motion_state(explorer, rng, step), "start_energy": energy}
+        told = super().state()
+        return None if told is None else {**told, "start_energy": self._start_energy}
 
     def _run(
         self,
@@ -185,6 +183,7 @@ class ContourExploration(MovingSampler):
             energy = float(atoms.get_potential_energy(force_consistent=True))
         else:
             energy = float(moving["start_energy"])
+        self._start_energy = energy
         done = place(atoms, restart) or 1
         if moving is None and restart is None:
             yield Frame(atoms, chain, 0)
@@ -197,7 +196,7 @@ class ContourExploration(MovingSampler):
         for step, _ in enumerate(explorer.irun(given.steps - done), start=done):
             through = step == given.steps
             ending = Ending("finished", f"all {given.steps} steps done") if through else None
-            self._moving = (explorer, rng, step, energy)
+            self._moving = (explorer, rng, step)
             if moving is None or step > done:  # the frame before is judged already
                 yield Frame(atoms, chain, step, ending)
             require_forces(atoms)

@@ -19,7 +19,7 @@ from ase.constraints import FixCom
 from ase.md.langevin import Langevin
 
 from aiida_alpot.errors import GeometryError, SettingError
-from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
 from aiida_alpot.sampling.trajectories.collective_variables import (
@@ -117,7 +117,6 @@ class Metadynamics(MovingSampler):
 
     def __init__(self, settings: MetadynamicsSettings) -> None:
         self.settings = settings
-        self._moving: tuple[Langevin, np.random.Generator, int] | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -146,9 +145,8 @@ class Metadynamics(MovingSampler):
         """Return the state of the motion and the hills as JSON; None where PLUMED has them."""
         if self._moving is None or self.settings.plumed:
             return None
-        integrator, rng, step = self._moving
-        hills = integrator.atoms.calc.hills.state()
-        return {**motion_state(integrator, rng, step), "hills": hills}
+        hills = self._moving[0].atoms.calc.hills.state()
+        return {**motion_state(*self._moving), "hills": hills}
 
     def _run(
         self,
@@ -179,13 +177,19 @@ class Metadynamics(MovingSampler):
         if moving is not None and hills is not None:
             done = restore_motion(integrator, rng, moving)
             hills.restore(moving["hills"])
-        for step, through in enumerate(integrator.irun(given.steps - done), start=done):
-            ending = Ending("finished", f"all {given.steps} steps done") if through else None
-            self._moving = (integrator, rng, step)
-            if moving is None or step > done:  # the frame before is judged already
-                yield Frame(shown, chain, step, ending)
-            if hills is not None and (step + 1) % given.hill_every == 0:
+
+        def lay_hills(step: int) -> None:
+            if hills is not None and step % given.hill_every == 0:
                 hills.lay(atoms)
+
+        yield from self._integrate(
+            chain,
+            shown,
+            (integrator, rng, done),
+            n_steps=given.steps,
+            is_resumed=moving is not None,
+            prepare=lay_hills,
+        )
 
     def _biased(self, atoms: Atoms, hills: Hills | None) -> Any:
         if hills is not None:

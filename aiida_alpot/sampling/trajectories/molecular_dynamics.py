@@ -24,11 +24,11 @@ from ase.md.md import MolecularDynamics as Integrator
 from ase.md.verlet import VelocityVerlet
 
 from aiida_alpot.errors import GeometryError
-from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
-from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
+from aiida_alpot.sampling.trajectories.motion import MovingSampler, restore_motion
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815
@@ -153,7 +153,6 @@ class MolecularDynamics(MovingSampler):
 
     def __init__(self, settings: MolecularDynamicsSettings) -> None:
         self.settings = settings
-        self._moving: tuple[Integrator, np.random.Generator, int] | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -178,13 +177,6 @@ class MolecularDynamics(MovingSampler):
             require_volume(starts, "npt needs a cell with a volume. Use nvt")
         else:
             require_motion(starts)
-
-    def state(self) -> dict[str, Any] | None:
-        """Return the state of the motion as JSON, from which it goes on to the same bits."""
-        if self._moving is None:
-            return None
-        integrator, rng, step = self._moving
-        return motion_state(integrator, rng, step)
 
     def _run(
         self,
@@ -212,18 +204,23 @@ class MolecularDynamics(MovingSampler):
             )
             if ramp[0] != ramp[1]
         ]
-        if done > 0:
+
+        def set_targets(step: int) -> None:
             for ramp, set_value in ramps:
-                set_value(_along(ramp, done / given.steps))
+                set_value(_along(ramp, step / given.steps))
+
+        if done > 0:
+            set_targets(done)
         if moving is not None:
             done = restore_motion(integrator, rng, moving)
-        for step, through in enumerate(integrator.irun(given.steps - done), start=done):
-            ending = Ending("finished", f"all {given.steps} steps done") if through else None
-            self._moving = (integrator, rng, step)
-            if moving is None or step > done:  # the frame before is judged already
-                yield Frame(atoms, chain, step, ending)
-            for ramp, set_value in ramps:
-                set_value(_along(ramp, (step + 1) / given.steps))
+        yield from self._integrate(
+            chain,
+            atoms,
+            (integrator, rng, done),
+            n_steps=given.steps,
+            is_resumed=moving is not None,
+            prepare=set_targets,
+        )
 
     def _make_integrator(self, atoms: Atoms, rng: np.random.Generator) -> Integrator:
         given = self.settings

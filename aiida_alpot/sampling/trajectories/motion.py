@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
 from ase.md.md import MolecularDynamics as Integrator
 
-from aiida_alpot.sampling.base import Frame
+from aiida_alpot.sampling.base import Ending, Frame
 from aiida_alpot.sampling.restarting import Restart
 
 REMEMBERED = (
@@ -27,6 +27,8 @@ class MovingSampler(ABC):
     joint: ClassVar[bool] = False
     independent: ClassVar[bool] = False
     goes_on: ClassVar[bool] = True
+    _moving: tuple[Integrator, np.random.Generator, int] | None = None
+    """The integrator, its generator and the steps that it has done."""
 
     def frames(
         self,
@@ -50,6 +52,10 @@ class MovingSampler(ABC):
         for chain, start in enumerate(starts):
             yield from self._run(chain, start, calculator, rng, moving=moving, restart=restart)
 
+    def state(self) -> dict[str, Any] | None:
+        """Return the state of the motion as JSON, from which it goes on to the same bits."""
+        return None if self._moving is None else motion_state(*self._moving)
+
     @abstractmethod
     def _run(
         self,
@@ -62,6 +68,28 @@ class MovingSampler(ABC):
         restart: Restart | None,
     ) -> Iterator[Frame]:
         """Yield the frames of one chain."""
+
+    def _integrate(
+        self,
+        chain: int,
+        shown: Atoms,
+        motion: tuple[Integrator, np.random.Generator, int],
+        *,
+        n_steps: int,
+        is_resumed: bool,
+        prepare: Callable[[int], None],
+    ) -> Iterator[Frame]:
+        """Yield the frames of an integrator from the step on that it has done, to ``n_steps``.
+
+        Before each further step ``prepare`` is given its number.
+        """
+        integrator, rng, first = motion
+        for step, through in enumerate(integrator.irun(n_steps - first), start=first):
+            ending = Ending("finished", f"all {n_steps} steps done") if through else None
+            self._moving = (integrator, rng, step)
+            if not is_resumed or step > first:  # the frame before is judged already
+                yield Frame(shown, chain, step, ending)
+            prepare(step + 1)
 
 
 def motion_state(integrator: Integrator, rng: np.random.Generator, step: int) -> dict[str, Any]:
