@@ -67,7 +67,7 @@ def label_runs(potential: Any) -> list[LabelRun]:
     """
     from aiida import orm
 
-    from aiida_alpot.workflows.accounting import cores_of_node
+    from aiida_alpot.workflows.job_costs import cores_of_node
 
     by_process: dict[str, list[Any]] = {}
     for one in training_configurations(potential):

@@ -9,15 +9,15 @@ from typing import Any
 
 from aiida_alpot.campaign.forecast import CostEstimate
 from aiida_alpot.workflows.accounting import (
-    STAGES,
-    JobCost,
     KnownCosts,
     costs_of_chain,
     ledgers_below,
     predecessors_of,
     sum_by,
 )
+from aiida_alpot.workflows.call_tree import STAGES
 from aiida_alpot.workflows.forecasting import estimate_turn, law_of_forecast, make_forecast
+from aiida_alpot.workflows.job_costs import JobCost
 from aiida_alpot.workflows.settings import BudgetSettings, read_section
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiida_alpot.ase_structures import sampler_of_frame
-from aiida_alpot.carving.labels import central_atom, frame_of_chunk
+from aiida_alpot.carving.labels import central_atom, frame_of_chunk, without_saturation
 from aiida_alpot.errors import SettingError
 from aiida_alpot.reports.labels import OriginOfLabel, labels_of
 from aiida_alpot.reports.provenance import ledger_entries_by_key, training_sets
@@ -49,7 +49,7 @@ def story_of(potential: Any, frame: OriginOfLabel) -> dict[str, Any]:
         "carved": _carved(frame),
         "selected": _selected(node, one.identifier) if one.turn >= 0 else None,
         "labelled": _labelled(entry, node),
-        "used": _used(potential, one.key),
+        "used": _used(potential, _key_in_fit(potential, node, one.key)),
     }
 
 
@@ -74,8 +74,8 @@ def lines_of_story(story: Mapping[str, Any]) -> Iterator[str]:
     if selected is not None:
         grade = "-" if selected["grade"] is None else f"{selected['grade']:.4g}"
         yield (
-            f"selected  with grade {grade}, above {selected['threshold']:g}: one of "
-            f"{selected['n_selected']} out of {selected['n_candidates']} candidates; job "
+            f"selected  with {selected['measure']} {grade}, above {selected['threshold']:g}: "
+            f"one of {selected['n_selected']} out of {selected['n_candidates']} candidates; job "
             f"{selected['job'][:8]}"
         )
         refused = {rule: count for rule, count in selected["verdicts"].items() if count}
@@ -143,6 +143,7 @@ def _selected(node: Any, name: str) -> dict[str, Any] | None:
     return {
         "job": job.uuid,
         "grade": grade,
+        "measure": "force deviation (eV/A)" if "committee" in job.inputs else "grade",
         "verdict": told.get(name, {}).get("verdict"),
         "threshold": threshold,
         "n_candidates": result.get("n_candidates"),
@@ -154,7 +155,7 @@ def _selected(node: Any, name: str) -> dict[str, Any] | None:
 def _labelled(entry: Mapping[str, Any], node: Any) -> dict[str, Any]:
     from aiida import orm
 
-    from aiida_alpot.workflows.accounting import cores_of_node
+    from aiida_alpot.workflows.job_costs import cores_of_node
 
     uuid = str(entry.get("node") or "")
     return {
@@ -165,6 +166,13 @@ def _labelled(entry: Mapping[str, Any], node: Any) -> dict[str, Any]:
         "cores": cores_of_node(orm.load_node(uuid)) if uuid else 0,
         "level_of_theory": node.level_of_theory,
     }
+
+
+def _key_in_fit(potential: Any, node: Any, key: str) -> str:
+    """Return the hash of a configuration as the fit had it, of chunks without saturated bonds."""
+    known = node.get_configurations()
+    found = known.select([known.hashes().index(key)])
+    return without_saturation(found, potential.get_potential().species).hashes()[0]
 
 
 def _used(potential: Any, key: str) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _price(core_seconds: float, gained: float | None) -> float | None:
 def _cores_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     from aiida import orm
 
-    from aiida_alpot.workflows.accounting import cores_of_node
+    from aiida_alpot.workflows.job_costs import cores_of_node
 
     uuids = sorted({str(one["node"]) for one in entries if one.get("node")})
     if not uuids:

@@ -21,7 +21,8 @@ from aiida_alpot.campaign.forecast import (
     fit_cost_law,
     shown_core_time,
 )
-from aiida_alpot.workflows.accounting import JobCost, costs_of_chain, ledgers_below, predecessors_of
+from aiida_alpot.workflows.accounting import costs_of_chain, ledgers_below, predecessors_of
+from aiida_alpot.workflows.job_costs import JobCost
 from aiida_alpot.workflows.settings import BudgetSettings
 
 

@@ -11,7 +11,7 @@ from aiida_alpot.reports.costs import (
     costs_of_sizes,
     sampler_of_frame,
 )
-from aiida_alpot.workflows.accounting import JobCost
+from aiida_alpot.workflows.job_costs import JobCost
 
 SETTINGS = {"explore": [{"name": "nvt-hot"}, {"name": "npt"}], "exploration": None}
 

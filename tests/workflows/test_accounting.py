@@ -11,11 +11,10 @@ from plumpy import ProcessState
 from aiida_alpot.workflows.accounting import (
     KnownCosts,
     core_hours,
-    cores_of_resources,
     costs_of_jobs,
-    parse_sacct,
     sum_by,
 )
+from aiida_alpot.workflows.job_costs import cores_of_resources, parse_sacct
 from aiida_alpot.workflows.label.throttle import MARK
 
 SACCT = """Account|AllocCPUS|CPUTimeRAW|ElapsedRaw|JobID|State|

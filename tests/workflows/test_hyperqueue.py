@@ -12,7 +12,7 @@ from aiida_alpot.calculations import LabelCalculation
 from aiida_alpot.campaign.machines import job_options, load_machines
 from aiida_alpot.cli.checkup.plan import short_options
 from aiida_alpot.data import ConfigurationsData
-from aiida_alpot.workflows.accounting import cores_of_resources
+from aiida_alpot.workflows.job_costs import cores_of_resources
 from aiida_alpot.workflows.label.sizes import cores_of
 
 MACHINES = """\

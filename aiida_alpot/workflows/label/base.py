@@ -23,8 +23,8 @@ from aiida_alpot.campaign.calculators import check_calculator
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
-from aiida_alpot.workflows.accounting import cores_of_node
 from aiida_alpot.workflows.fan_out import describe_end
+from aiida_alpot.workflows.job_costs import cores_of_node
 from aiida_alpot.workflows.label.adoption import leave_alone
 from aiida_alpot.workflows.label.collect import collect_labels
 from aiida_alpot.workflows.label.deadline import OUTSTANDING

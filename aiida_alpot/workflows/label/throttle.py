@@ -11,7 +11,7 @@ from __future__ import annotations
 from aiida import orm
 
 MARK = "alpot_labels"
-_ENDED = ("finished", "excepted", "killed")
+ENDED = ("finished", "excepted", "killed")
 
 
 def running_labels(computer: orm.Computer) -> list[int]:
@@ -24,7 +24,7 @@ def running_labels(computer: orm.Computer) -> list[int]:
         with_incoming="code",
         filters={
             "or": [
-                {"attributes.process_state": {"!in": list(_ENDED)}},
+                {"attributes.process_state": {"!in": list(ENDED)}},
                 {"attributes": {"!has_key": "process_state"}},
             ]
         },
