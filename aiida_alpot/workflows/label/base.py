@@ -11,7 +11,6 @@ AiiDA plugin for each configuration. Labels are in eV, eV/A and eV/A^3.
 
 from __future__ import annotations
 
-import string
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -24,30 +23,22 @@ from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.errors import AlpotError, SettingError
 from aiida_alpot.workflows.fan_out import describe_end
-from aiida_alpot.workflows.job_costs import cores_of_node
 from aiida_alpot.workflows.label.adoption import leave_alone
-from aiida_alpot.workflows.label.collect import collect_labels
+from aiida_alpot.workflows.label.bookkeeping import BookkeepingWorkChain
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
-from aiida_alpot.workflows.label.gather import MOST_JOBS, gather, gather_again
-from aiida_alpot.workflows.label.known import Job, KnownLabelsWorkChain
+from aiida_alpot.workflows.label.gather import MOST_JOBS
+from aiida_alpot.workflows.label.known import Job
 from aiida_alpot.workflows.label.quarantine import QUARANTINED
-from aiida_alpot.workflows.label.recipes import (
-    RECIPES,
-    UNREACHED,
-    Recipes,
-    merge_changes,
-    next_recipe,
-)
+from aiida_alpot.workflows.label.recipes import RECIPES, Recipes
+from aiida_alpot.workflows.label.retries import plan_retries
 from aiida_alpot.workflows.label.sizes import check_sizes, options_for, plan_batches
-from aiida_alpot.workflows.label.sources import LABELS, RESULT, numbered
 from aiida_alpot.workflows.label.throttle import MARK, room_for
 from aiida_alpot.workflows.options import job_options
 from aiida_alpot.workflows.ports import define_job_inputs
-from aiida_alpot.workflows.restate import is_forced, mark_forced
 from aiida_alpot.workflows.scratch import clean_folders
 
 
-class LabelWorkChain(KnownLabelsWorkChain):
+class LabelWorkChain(BookkeepingWorkChain):
     """Label a set of configurations at one level of theory.
 
     A job is plain JSON: ``indices`` of its configurations, ``changes`` of the recipes so far,
@@ -225,7 +216,7 @@ class LabelWorkChain(KnownLabelsWorkChain):
             entry["causes"] = {str(index): cause for index, cause in causes.items()}
             if not causes:
                 continue
-            again = self.plan_retries(entry, causes)
+            again = plan_retries(entry, causes, self.RECIPES, max_attempts=self.max_attempts())
             entry["given_up"] = self.is_closed and bool(again)
             told = ", ".join(f"'{one['job']['recipe']}'" for one in again)
             self.report(
@@ -242,105 +233,8 @@ class LabelWorkChain(KnownLabelsWorkChain):
         while len(self.ctx.ended) >= MOST_JOBS:
             self.gather_ended()
 
-    def plan_retries(self, entry: Job, causes: Mapping[int, str]) -> list[dict[str, Any]]:
-        """Return the next attempts at configurations that have no label, by their causes."""
-        jobs: list[dict[str, Any]] = []
-        spared = entry["job"].get("spared", 0)
-        for cause in sorted(set(causes.values())):
-            if cause != UNREACHED and entry["attempt"] - spared >= self.max_attempts():
-                continue
-            tried = dict(entry["job"]["tried"])
-            recipe = next_recipe(self.RECIPES, cause, tried.get(cause, 0))
-            if recipe is None:
-                continue
-            indices = [index for index, one in causes.items() if one == cause]
-            halved = recipe.changes.get("batch") == "halved" and len(indices) > 1
-            middle = (len(indices) + 1) // 2 if halved else len(indices)
-            job = {
-                "changes": merge_changes(entry["job"]["changes"], recipe.changes),
-                "recipe": recipe.name,
-                "tried": {**tried, cause: tried.get(cause, 0) + 1},
-                "spared": spared + (cause == UNREACHED),
-            }
-            parts = [indices[:middle], indices[middle:]] if halved else [indices]
-            jobs += [{**job, "indices": part} for part in parts]
-        letters = [""] if len(jobs) == 1 else [f"_{letter}" for letter in string.ascii_lowercase]
-        return [
-            {"name": entry["name"] + letter, "job": job, "attempt": entry["attempt"] + 1}
-            for letter, job in zip(letters, jobs, strict=False)
-        ]
-
     def left_over(self, job: Job, node: orm.CalcJobNode) -> dict[str, Any] | None:
-        """Return nothing: what is tried again, :meth:`plan_retries` says."""
-        return None
-
-    def collect(self) -> None:
-        """Bring all labels together and write the ledger."""
-        links = gather_again(LABELS, self.ctx.gathered)
-        known = {**self.links_of_known(), **links}
-        sources = {link: orm.load_node(uuid) for link, uuid in known.items()}
-        attempts, outputs = self.tell_of(self.ctx.ended)
-        sources |= outputs
-        late = self.inputs[OUTSTANDING].get_configurations() if OUTSTANDING in self.inputs else None
-        record = {
-            "turn": self.inputs.turn.value if "turn" in self.inputs else -1,
-            "level_of_theory": self.label_settings().level_of_theory,
-            "attempts": attempts,
-            "works": self.works(),
-            "late_from": dict(zip(late.hashes(), late.turn.tolist(), strict=True)) if late else {},
-            "closed": self.is_closed,
-        }
-        collected = collect_labels(
-            self.inputs.configurations,
-            orm.Dict(record),
-            metadata={"call_link_label": "collect_labels"},
-            **sources,
-        )
-        if any(is_forced(node) for node in sources.values()):
-            mark_forced(collected["labelled"])
-        self.out("labelled", collected["labelled"])
-        self.out("ledger", collected["ledger"])
-        for name in (QUARANTINED, OUTSTANDING):
-            if name in collected:
-                self.out(name, collected[name])
-
-    def gather_ended(self) -> None:
-        """Gather the labels of some jobs, which need no place in the context any more."""
-        attempts, sources = self.tell_of(self.ctx.ended[:MOST_JOBS])
-        nodes = gather(LABELS, self.ctx.n_gathered, {"attempts": attempts}, sources)
-        self.ctx.gathered = {**self.ctx.gathered, **nodes}
-        self.ctx.n_gathered += 1
-        self.ctx.ended = self.ctx.ended[MOST_JOBS:]
-
-    def tell_of(self, entries: list[Job]) -> tuple[list[dict[str, Any]], dict[str, orm.Data]]:
-        """Return what is to be told of attempts that ended, and their outputs by their links."""
-        attempts, sources = [], {}
-        for entry in entries:
-            attempts.append(_told(entry, orm.load_node(entry["pk"])))
-            for link, output in ((LABELS, "labelled"), (RESULT, "result")):
-                if output in entry.get("outputs", {}):
-                    node = orm.load_node(entry["outputs"][output])
-                    sources[numbered(link, entry["number"])] = node
-        return attempts, sources
-
-    def judge(self) -> ExitCode | None:
-        """Return an exit code where too few configurations were labelled."""
-        entries = self.outputs["ledger"].get_dict()["entries"]
-        entries = [entry for entry in entries if entry["status"] not in ("late", "skipped")]
-        failed = [entry for entry in entries if entry["status"] == "failed"]
-        n_labelled = len(entries) - len(failed)
-        if n_labelled == len(entries):
-            return None
-        message = f"{failed[0]['identifier']}: {failed[0]['reason']}"
-        self.report(
-            f"{len(failed)} of {len(entries)} configurations have no label, first {message}"
-        )
-        if n_labelled == 0:
-            return self.exit_codes.ERROR_NOTHING_LABELLED.format(message=message)
-        if n_labelled < self.label_settings().min_success * len(entries):
-            return self.exit_codes.ERROR_TOO_FEW_LABELS.format(
-                n_labelled=n_labelled, n_requested=len(entries), message=message
-            )
+        """Return nothing: what is tried again, :func:`.retries.plan_retries` says."""
         return None
 
     # --- the deadline
@@ -350,15 +244,6 @@ class LabelWorkChain(KnownLabelsWorkChain):
         if "turn" not in self.inputs or self.inputs.turn.value < 1:
             return None
         return self.label_settings().turn_deadline_hours
-
-    def has_result(self) -> bool:
-        """Return whether a label is there."""
-        if self.has_known() or any("labelled" in one.get("outputs", {}) for one in self.ctx.ended):
-            return True
-        if any(link.startswith(LABELS) for link in self.ctx.gathered):
-            return True
-        nodes = [node for node in self.ctx.nodes if isinstance(node, orm.ProcessNode)]
-        return any(node.is_finished_ok or "labelled" in node.outputs for node in nodes)
 
     # --- what the steps and the subclasses use
 
@@ -383,20 +268,3 @@ class LabelWorkChain(KnownLabelsWorkChain):
         chosen = job_options(self.inputs.get("options"), self.ROLE, code)
         retry = label.retry_options if job["changes"].get("options") == "retry" else None
         return options_for(chosen, work, label.sizes, retry=retry)
-
-
-def _told(entry: Mapping[str, Any], node: orm.ProcessNode) -> dict[str, Any]:
-    return {
-        "name": entry["name"],
-        "number": entry["number"],
-        "attempt": entry["attempt"],
-        "indices": entry["job"]["indices"],
-        "recipe": entry["job"]["recipe"],
-        "causes": entry.get("causes", {}),
-        "late": entry.get("late", False),
-        "given_up": entry.get("given_up", False),
-        "node": entry.get("node", node.uuid),
-        "end": describe_end(node),
-        "exit_code": node.exit_status,
-        "cores": cores_of_node(node),
-    }
