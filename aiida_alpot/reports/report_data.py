@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_alpot.carving.labels import is_carved, keep_central_forces
+from aiida_alpot.carving.labels import is_carved, keep_central_forces, without_saturation
 from aiida_alpot.errors import ServiceError
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.reports.costs import CampaignCosts, read_costs
@@ -20,8 +20,9 @@ from aiida_alpot.reports.processes import (
     predecessor_dicts,
     turn_processes,
 )
-from aiida_alpot.reports.progress import CampaignProgress, is_labeller, read_progress
+from aiida_alpot.reports.progress import CampaignProgress, read_progress
 from aiida_alpot.reports.provenance import potential_of_campaign, training_sets
+from aiida_alpot.reports.turn_progress import is_labeller
 
 if TYPE_CHECKING:
     from aiida_alpot.configurations import Configurations
@@ -160,7 +161,7 @@ def parity_set(
     name: str, potential: MomentTensorPotential, configurations: Configurations
 ) -> ParitySet:
     """Return labels and predictions of a set; what has no label, or teaches none, is left out."""
-    configurations = keep_central_forces(configurations)
+    configurations = keep_central_forces(without_saturation(configurations, potential.species))
     prediction = predict(potential, configurations)
     n_atoms = configurations.n_atoms
     has_energy = np.isfinite(configurations.energy)

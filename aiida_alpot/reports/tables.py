@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_alpot.campaign.forecast import shown_core_time
-from aiida_alpot.reports.progress import CampaignProgress, TurnProgress
+from aiida_alpot.reports.progress import CampaignProgress
+from aiida_alpot.reports.turn_progress import TurnProgress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from aiida_alpot.reports.outcome import assess
-from aiida_alpot.reports.progress import CampaignProgress, from_record
+from aiida_alpot.reports.progress import CampaignProgress
 from aiida_alpot.reports.report_data import ParitySet, ReportData
+from aiida_alpot.reports.turn_progress import from_record
 
 
 def errors(energy, forces):
