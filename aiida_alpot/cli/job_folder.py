@@ -7,6 +7,7 @@ So a number that a person gets on the command line is the number that a campaign
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -108,12 +109,16 @@ class JobFolder:
 
         Raises
         ------
+        SettingError
+            If a number is infinite or none at all.
         AlpotError
             Whatever the job raises.
         """
         from aiida_alpot.jobs.requests import REQUEST_FILE, SCHEMA
         from aiida_alpot.jobs.run import run_request
 
+        for key, value in keys.items():
+            _require_numbers(key, value)
         request = {"schema": SCHEMA, "job": job, **keys}
         file = self.path / REQUEST_FILE
         file.write_text(json.dumps(request, indent=1), encoding="utf-8")
@@ -207,3 +212,15 @@ def parse_settings(pairs: Sequence[str], option: str = "--set") -> dict[str, Any
             raise SettingError(f"{option} {key} stands twice; keep one of them.")
         settings[key] = parse_yaml(f"value: {value}", source=f"{option} {pair}")["value"]
     return settings
+
+
+def _require_numbers(key: str, value: Any) -> None:
+    """Raise SettingError if a number within a value of a request is NaN or infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingError(f"'{key}' is {value}; it must be a number.")
+    if isinstance(value, dict):
+        for name, one in value.items():
+            _require_numbers(f"{key}.{name}", one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            _require_numbers(key, one)

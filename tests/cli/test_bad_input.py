@@ -201,3 +201,12 @@ def test_what_cannot_be_labelled_is_told_and_the_rest_is_kept(alpot, tmp_path):
     assert result.exit_code == 4
     assert "failed: 1: " in result.output
     assert len(Configurations.load(tmp_path / "out.npz")) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "number"), [("--gamma-select", "nan"), ("--gamma-break", "inf")]
+)
+def test_an_option_that_is_no_number_is_named(alpot, files, option, number):
+    settings = ("--set", "temperature_K=300", "steps=2")
+    given = ("sample", files / "potential.mtp", files / "test.xyz", *settings, option, number)
+    check(alpot(*given, "-o", "out.npz"), 2, option[2:].replace("-", "_"), number, "a number")
