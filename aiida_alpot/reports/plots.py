@@ -68,7 +68,7 @@ def learning_curves(records: Sequence[Mapping[str, Any]], settings: Mapping[str,
             if series[quantity]:
                 axes.legend()
         _draw_grades(grade, records, settings)
-        _finish_curve(grade, f"Largest {_name_of_grade(settings)} met by a sampler", turns)
+        _finish_curve(grade, f"Largest {_name_of_grade(settings)} met", turns)
         return _svg(figure)
 
 
@@ -99,8 +99,9 @@ def _draw_grades(
     ]
     if grades:
         axes.plot(*zip(*grades, strict=True), "o-", ms=4, lw=1.6, color=GRADE)
-    for name, colour in (("gamma_select", MUTED), ("gamma_break", SELECTED)):
-        value = settings["grades"][name]
+    for key, colour in (("gamma_select", MUTED), ("gamma_break", SELECTED)):
+        value = settings["grades"][key]
+        name = key.replace("gamma", "force_deviation") if _is_of_committee(settings) else key
         axes.axhline(value, color=colour, lw=1, ls="--")
         axes.annotate(
             f"{name} {value:g}" + (" eV/A" if _is_of_committee(settings) else ""),

@@ -129,7 +129,9 @@ def reliability_plot(turns: Sequence[TurnReliability]) -> str:
     total = Calibration()
     for one in turns:
         total = total + one.calibration
-    points = [point for point in total.curve() if point.n_atoms >= 5]
+    curve = total.curve()
+    # a chunk shows the error of one atom, so that a campaign may have few in any bin
+    points = [point for point in curve if point.n_atoms >= 5] or curve
     unit = ", eV/Å" if turns[-1].measure == "committee" else ""
     name = {"committee": "deviation of the force", "extrapolation": "extrapolation grade"}
     with _style():
@@ -140,8 +142,8 @@ def reliability_plot(turns: Sequence[TurnReliability]) -> str:
             errors = [point.error for point in points]
             sizes = [4 + 8 * math.log10(point.n_atoms) for point in points]
             axes.scatter(deviations, errors, s=sizes, color=GRADE, label="found, RMS")
-            bound = total.factor() * deviations
-            axes.plot(deviations, bound, color=SELECTED, lw=1.2, label="bound for 99 %")
+            ends = deviations if len(points) > 1 else deviations * np.array([0.7, 1.4])
+            axes.plot(ends, total.factor() * ends, color=SELECTED, lw=1.2, label="bound for 99 %")
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.legend()

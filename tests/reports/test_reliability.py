@@ -73,3 +73,13 @@ def test_the_report_shows_factor_and_coverage_of_each_turn(report_data, measure)
 
 def test_the_plot_is_the_same_each_time():
     assert reliability_plot(turns("committee")) == reliability_plot(turns("committee"))
+
+
+def test_few_atoms_are_shown_one_by_one_with_their_bound():
+    """A chunk shows the error of one atom: a campaign of chunks may have three of them."""
+    few = Calibration.of(np.array([0.1, 0.2, 0.4]), np.array([0.02, 0.05, 0.07]))
+    svg = reliability_plot([TurnReliability(1, "committee", few, 2.58)])
+    assert "PathCollection_1" in svg
+    alone = Calibration.of(np.full(9, 0.1), np.full(9, 0.02))
+    svg = reliability_plot([TurnReliability(1, "committee", alone, 2.58)])
+    assert "PathCollection_1" in svg

@@ -18,6 +18,7 @@ from aiida_alpot.cli import main
 from aiida_alpot.configurations import Configurations, concatenate
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.grading.grader import ExtrapolationGrader
+from aiida_alpot.reports.reliability import read_reliability
 from aiida_alpot.reports.report_data import read_report_data
 
 MOST = 45
@@ -29,6 +30,15 @@ CARVE = {
     "passivate": None,
     "per_structure": 2,
     "smallest_radius": 4.5,
+}
+
+
+GRADES = {
+    "gamma_entry": 1.1,
+    "gamma_select": 2.0,
+    "gamma_break": 20.0,
+    "mode": "neighborhood",
+    "method": "projected",
 }
 
 
@@ -60,8 +70,8 @@ def run_campaign(campaign_builder, campaign_settings, unlabelled_copper, starts)
 
 @pytest.fixture(scope="module")
 def campaign(run_campaign):
-    """A turn that extrapolates, with a budget of core-hours."""
-    return run_campaign()
+    """A turn that extrapolates, with a budget of core-hours, and selects by what labels cost."""
+    return run_campaign(grades={**GRADES, "per_cost": True})
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +146,19 @@ def test_the_cap_and_the_budget_count_chunks(campaign):
     assert campaign.outputs.summary["labels_used"] == 4 + len(asked)
 
 
+def test_a_chunk_is_weighed_by_what_it_costs_and_not_its_frame(campaign):
+    """The request tells the cost of each frame, and the power that makes of it that of a chunk."""
+    (job,) = jobs_of(campaign, SelectCalculation)
+    request = job.inputs.settings.get_dict()
+    frames = concatenate(
+        [job.inputs.candidates[name].get_configurations() for name in sorted(job.inputs.candidates)]
+    )
+    assert request["costs"] == pytest.approx(
+        (frames.n_atoms / frames.n_atoms.min()) ** request["cost_exponent"]
+    )
+    assert {32, 55} == set(frames.n_atoms.tolist())
+
+
 def test_why_tells_of_the_frame_and_of_the_atom(campaign, training, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = str(training.identifier[np.flatnonzero(is_carved(training))[0]])
@@ -170,16 +193,13 @@ def test_the_report_leaves_out_what_is_not_trained_on(campaign, training):
 
 
 @pytest.fixture(scope="module")
-def audited(run_campaign):
-    """A campaign in which nothing extrapolates, so that its frames are audited."""
+def audited(run_campaign, campaign_settings):
+    """A campaign with a committee that minds nothing, so that its frames are audited."""
+    thresholds = {"gamma_entry": 1e7, "gamma_select": 1e8, "gamma_break": 1e9}
+    members = {"members": 2, "bootstrap": True, "random_starts": True}
     return run_campaign(
-        grades={
-            "gamma_entry": 1e7,
-            "gamma_select": 1e8,
-            "gamma_break": 1e9,
-            "mode": "neighborhood",
-            "method": "projected",
-        },
+        grades={**GRADES, **thresholds, "grader": "committee"},
+        fit={**campaign_settings()["fit"], "committee": members},
         converge={
             "turns": 1,
             "rate": 0.9,
@@ -203,3 +223,11 @@ def test_no_label_of_an_audit_is_larger_and_its_errors_are_of_central_forces(aud
     potential = audited.outputs.potential.get_potential()
     residual = (evaluate(potential, found).forces - found.forces)[found.force_mask]
     assert errors["forces"]["rmse_eV_per_A"] == pytest.approx(np.sqrt((residual**2).mean()))
+
+
+def test_a_committee_answers_for_the_central_atom_of_a_chunk_alone(audited):
+    """Its deviations before the labels, against the errors that these showed."""
+    found = audited.outputs.test["audit_001"].get_configurations()
+    (last,) = read_reliability(audited)
+    assert last.measure == "committee"
+    assert last.calibration.n_atoms == found.force_mask.sum() < len(found.numbers)
