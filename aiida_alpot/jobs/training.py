@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.errors import SettingError
@@ -21,11 +21,9 @@ from aiida_alpot.fitting.metrics import errors
 from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.fitting.training import Training, TrainingSettings
 from aiida_alpot.fitting.weighting import Weighting
+from aiida_alpot.jobs.fit_request import FitRequest
 from aiida_alpot.jobs.requests import Request, parse_request
 from aiida_alpot.mtp.mlip_files import write_potential
-
-if TYPE_CHECKING:
-    from aiida_alpot.jobs.fit import FitRequest
 
 MEMBER_FILE = "potential_{:03d}.mtp"
 MOST_OUTLIERS = 100

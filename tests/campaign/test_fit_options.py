@@ -14,7 +14,7 @@ from aiida_alpot.campaign.messages import field_names
 from aiida_alpot.campaign.schema import CampaignFile, FitSection, Role
 from aiida_alpot.cli.file_commands.fit import command
 from aiida_alpot.errors import CampaignFileError, InputFileError
-from aiida_alpot.jobs.fit import FitRequest
+from aiida_alpot.jobs.fit_request import FitRequest
 from aiida_alpot.mtp.mlip_files import write_potential
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "fitting.md").read_text(encoding="utf-8")

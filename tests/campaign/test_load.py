@@ -168,7 +168,7 @@ def test_what_surrounds_a_fit_reaches_its_request(write_campaign):
 
 
 def test_the_request_of_a_campaign_is_one_that_the_job_takes(write_campaign):
-    from aiida_alpot.jobs.fit import FitRequest
+    from aiida_alpot.jobs.fit_request import FitRequest
     from aiida_alpot.jobs.requests import parse_request
     from aiida_alpot.jobs.training import training_settings
     from aiida_alpot.workflows.fit import fit_request
