@@ -28,7 +28,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter, UnitCellFilter
 from ase.optimize import BFGS, FIRE
-from engine import Report, processor
+from engine_cases import Report, processor
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.fit import fit_potential

@@ -15,13 +15,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+from engine_cases import Report, random_potential
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp import MTP, MomentTensorPotential
@@ -29,9 +29,6 @@ from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.kernels.tables import contraction_tables, n_monomials
 from aiida_alpot.mtp.site_evaluator import SiteEvaluator
 from aiida_alpot.neighbors import batch_neighbor_list
-
-if TYPE_CHECKING:
-    from engine import Report
 
 LEVEL = 16
 AVX2_FEATURES = "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+lzcnt,+f16c"
@@ -101,8 +98,6 @@ def measure_sizes(report: Report) -> None:
 
 
 def measure_million() -> dict[str, float]:
-    from engine import random_potential
-
     potential = random_potential(LEVEL, ["Ni"])
 
     def crystal(*repeat: int) -> Configurations:

@@ -24,7 +24,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
-from engine import Report, alloy, nickel, random_potential, step_of, take_turns
+from engine_cases import Report, alloy, nickel, random_potential, step_of, take_turns
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting import fit_potential, start_potential
