@@ -41,6 +41,7 @@ from aiida_alpot.sampling.structures.random_structures import (
     RandomStructures,
     RandomStructuresSettings,
 )
+from aiida_alpot.sampling.structures.space_groups import space_group
 from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 # The keys of a campaign file carry their units.
@@ -174,13 +175,15 @@ class Evolution:
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise GeometryError unless all starts are crystals, or clusters, of one composition."""
+        """Raise unless all starts are crystals, or clusters, of one composition."""
         if len(starts) > self.settings.relaxations:
             raise GeometryError(
                 f"There are {len(starts)} starts, more than the {self.settings.relaxations} "
                 "relaxations; raise 'relaxations'."
             )
         first = starts[0]
+        if first.pbc.any() and self.settings.first_generation == "crystals":
+            space_group(1)  # says so if spglib is missing
         for index, start in enumerate(starts):
             name = start.info.get("identifier", index)
             if len(start) < 2:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -112,7 +113,7 @@ class Decorations:
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise if a start is no crystal, has no site to decorate, or a volume is missing."""
+        """Raise if a start is no crystal or has no site, or a volume or a package is missing."""
         given = self.settings
         for index, start in enumerate(starts):
             name = start.info.get("identifier", index)
@@ -127,7 +128,8 @@ class Decorations:
             lacking = sorted(present - set(present if given.volumes is None else given.volumes))
             if lacking:
                 raise SettingError(f"'volumes' lacks {', '.join(lacking)}, which {name} can hold.")
-        _primitive(Atoms("Cu", cell=np.eye(3) * 3, pbc=True), given.symmetry_tolerance)
+        if any(find_spec(package) is None for package in ("icet", "spglib")):
+            raise SettingError(_MISSING)
 
     def frames(
         self, starts: Sequence[Atoms], calculator: Any, rng: np.random.Generator

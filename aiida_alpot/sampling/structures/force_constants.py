@@ -7,6 +7,8 @@ done; of anything else each coordinate is displaced both ways.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,14 @@ class NormalModes(NamedTuple):
 
     squares: Array
     vectors: Array
+
+
+def require_phonopy(structures: Sequence[Atoms]) -> None:
+    """Raise SettingError if one of them is a crystal and phonopy is not installed."""
+    if any(one.pbc.all() for one in structures) and find_spec("phonopy") is None:
+        raise SettingError(
+            "Phonons need phonopy; install it with: pip install 'aiida-alpot[samplers]'."
+        )
 
 
 def force_constants(atoms: Atoms, calculator: Any, displacement: float) -> Array:
@@ -70,13 +80,10 @@ def _rigid_motions(atoms: Atoms) -> Array:
 
 
 def _by_symmetry(atoms: Atoms, calculator: Any, displacement: float) -> Array:
-    try:
-        from phonopy import Phonopy
-        from phonopy.structure.atoms import PhonopyAtoms
-    except ImportError as error:
-        raise SettingError(
-            "Phonons need phonopy; install it with: pip install 'aiida-alpot[samplers]'."
-        ) from error
+    require_phonopy([atoms])
+    from phonopy import Phonopy
+    from phonopy.structure.atoms import PhonopyAtoms
+
     cell = PhonopyAtoms(
         numbers=atoms.numbers,
         cell=atoms.cell.array,

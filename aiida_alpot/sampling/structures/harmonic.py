@@ -25,6 +25,7 @@ from aiida_alpot.sampling.structures.force_constants import (
     NormalModes,
     force_constants,
     normal_modes,
+    require_phonopy,
 )
 from aiida_alpot.sampling.structures.generation import Made, frames_of_made
 from aiida_alpot.sampling.structures.pair_limits import make_limits
@@ -114,7 +115,8 @@ class Harmonic:
         )
 
     def check(self, starts: Sequence[Atoms]) -> None:
-        """Raise GeometryError if a start is a single atom, which has no modes."""
+        """Raise if a start is a single atom, which has no modes, or phonopy is missing."""
+        require_phonopy(starts)
         for index, start in enumerate(starts):
             if len(start) < 2:
                 name = start.info.get("identifier", index)
