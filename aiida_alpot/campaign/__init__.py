@@ -10,14 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign, load_campaign
+    from aiida_alpot.campaign.campaign import Campaign
+    from aiida_alpot.campaign.load import load_campaign
     from aiida_alpot.campaign.machines import load_machines
     from aiida_alpot.campaign.structures import build_structures
 
 __all__ = ["Campaign", "build_structures", "load_campaign", "load_machines"]
 
 _MODULES = {
-    "Campaign": "load",
+    "Campaign": "campaign",
     "load_campaign": "load",
     "load_machines": "machines",
     "build_structures": "structures",

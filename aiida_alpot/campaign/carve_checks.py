@@ -12,7 +12,7 @@ from aiida_alpot.campaign.schema import CampaignFile, CarveSection
 from aiida_alpot.errors import CampaignFileError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
     from aiida_alpot.configurations import Configurations
 
 _OF_ENERGIES = ("energy_", "stress_")

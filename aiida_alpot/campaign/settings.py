@@ -17,7 +17,7 @@ from aiida_alpot.campaign.schema import PropertyEntry, SamplerEntry, StationaryP
 from aiida_alpot.grading.calibration import Calibration, thresholds_for
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
 
 SCHEMA = 1
 

@@ -16,7 +16,7 @@ from aiida_alpot.campaign.settings import code_labels, workchain_options
 from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
     from aiida_alpot.configurations import Configurations
 
 

@@ -13,7 +13,7 @@ from aiida_alpot.cli.profile import find_code, require_daemon
 from aiida_alpot.errors import ServiceError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
 
 GROUP = "alpot/"
 EXTRA = "alpot_campaign"

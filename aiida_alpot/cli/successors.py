@@ -17,7 +17,7 @@ from aiida_alpot.errors import CampaignFileError, LevelOfTheoryError, ServiceErr
 from aiida_alpot.reports.successors import PREDECESSOR_EXTRA
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
 
 LEVEL = "level_of_theory"
 """The name by which labels of two levels of theory are forced into one campaign."""

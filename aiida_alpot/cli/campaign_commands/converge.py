@@ -13,7 +13,7 @@ from aiida_alpot.cli.profile import profile_option
 from aiida_alpot.errors import SettingError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
     from aiida_alpot.configurations import Configurations
 
 

@@ -15,7 +15,7 @@ from aiida_alpot.cli.checkup.finding import Finding
 from aiida_alpot.errors import AlpotError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
     from aiida_alpot.configurations import Configurations
 
 

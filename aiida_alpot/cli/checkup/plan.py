@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_alpot.errors import AlpotError, ServiceError
 
 if TYPE_CHECKING:
-    from aiida_alpot.campaign.load import Campaign
+    from aiida_alpot.campaign.campaign import Campaign
     from aiida_alpot.campaign.schema import MachinesFile
 
 JOB_SECONDS = 600

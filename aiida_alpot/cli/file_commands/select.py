@@ -59,7 +59,10 @@ NO_GATE = {
 @mode_option
 @click.option("--limit", type=click.IntRange(min=1), help="Most configurations to select.")
 @click.option(
-    "--gate", is_flag=True, help="Refuse candidates that are no sane structures or duplicates."
+    "--gate/--no-gate",
+    default=True,
+    show_default=True,
+    help="Refuse candidates that are no sane structures or duplicates, or take them as MLIP-2 does.",
 )
 @test_options
 @seed_option
@@ -97,7 +100,8 @@ def command(
 
     With a --committee those are selected that its members, to which POTENTIAL belongs only if it is
     named again, disagree about most; candidates that are alike teach the same, and one of them is
-    taken. The training set is then for the --gate, which refuses what is in it already.
+    taken. The training set is then for the gate, which refuses what is in it already, frames
+    whose atoms overlap, and predicted forces beyond 25 eV/A.
 
     Before there is a potential, --pool takes the place of POTENTIAL and CANDIDATES: those of the
     pool are selected that a potential of --level and --cutoff could tell apart best.
@@ -249,4 +253,9 @@ def _describe(
         shown = "infinite" if largest is None else f"{largest:.4g}"
         kind = ("largest deviation of forces", " eV/A") if has_committee else ("largest grade", "")
         text += f", {kind[0]} {shown}{kind[1]}"
-    return f"{text}; written to {output}"
+    text = f"{text}; written to {output}"
+    refused = Counter(one["rule"] for one in result["refused"]) + Counter(result["refused_unlisted"])
+    if refused:
+        rules = ", ".join(f"{rule} {count}" for rule, count in sorted(refused.items()))
+        text += f"; {refused.total()} refused by the gate ({rules}; --no-gate takes them)"
+    return text
