@@ -27,3 +27,12 @@ def inlined(function: Callable[..., Any]) -> Any:
     LLVM leaves a function that takes many arrays a call, which costs more than a short body.
     """
     return njit(function, forceinline=True, nogil=True, error_model="numpy", boundscheck=False)
+
+
+def spliced(function: Callable[..., Any]) -> Any:
+    """Write the body of a function into the compiled functions that call it.
+
+    It is never compiled itself, so that a body that serves two kernels costs no time of its own
+    before the first energy of a job; it may take functions as arguments.
+    """
+    return njit(function, inline="always")

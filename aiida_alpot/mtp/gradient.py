@@ -8,9 +8,8 @@ import numpy as np
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.mtp.blocks import add_in_order, blocks_of_species, run_chunks, split_blocks
 from aiida_alpot.mtp.evaluate import periodic_volumes
-from aiida_alpot.mtp.kernel_arguments import aligned_zeros, moment_seeds, n_places, radial_limits
+from aiida_alpot.mtp.kernel_arguments import make_work_arrays, moment_seeds, radial_limits
 from aiida_alpot.mtp.kernels.gradient import add_loss_gradient, gradient_work_size
-from aiida_alpot.mtp.kernels.lanes import SLOTS
 from aiida_alpot.mtp.kernels.tables import contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.neighbors import NeighborList, batch_neighbor_list
@@ -124,8 +123,7 @@ def site_gradient(
     coefficients = np.ascontiguousarray(potential.radial_coefficients)
     limits = radial_limits(potential)
     seeds = moment_seeds(tables, potential.moment_coefficients)
-    n_groups = max(1, -(-neighbors.largest_count // SLOTS))
-    size = gradient_work_size(n_groups, coefficients.shape, tables.degree, tables.n_moments)
+    n_neighbors = neighbors.largest_count
 
     def run(index: int) -> None:
         add_loss_gradient(
@@ -139,8 +137,7 @@ def site_gradient(
             seeds,
             tables,
             *residuals,
-            aligned_zeros(size),
-            np.zeros(n_places(n_groups), np.int64),
+            *make_work_arrays(gradient_work_size, n_neighbors, coefficients, tables),
             gradients[index],
         )
 

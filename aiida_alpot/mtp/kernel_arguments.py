@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from aiida_alpot.mtp.kernels.lanes import LANES, WIDE
+from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS, WIDE
 from aiida_alpot.mtp.kernels.tables import ContractionTables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.zbl import fade_limits
 
 Array = np.ndarray
+WorkSize = Callable[[int, tuple[int, ...], int, int], int]
+"""Doubles that a kernel works in: of groups of neighbours, the shape of the radial coefficients,
+the degree of the monomials and the number of moments."""
 
 
 def radial_limits(potential: MomentTensorPotential) -> Array:
@@ -33,6 +38,11 @@ def aligned_zeros(size: int) -> Array:
     return padded[start : start + size]
 
 
-def n_places(n_groups: int) -> int:
-    """Return the integers of work space that ``place_neighbors`` needs for so many groups."""
-    return LANES + n_groups * (2 + WIDE)
+def make_work_arrays(
+    work_size: WorkSize, n_neighbors: int, coefficients: Array, tables: ContractionTables
+) -> tuple[Array, Array]:
+    """Return ``work`` and ``places`` of a kernel for atoms of so many neighbours at most."""
+    n_groups = max(1, -(-n_neighbors // SLOTS))
+    size = work_size(n_groups, coefficients.shape, tables.degree, tables.n_moments)
+    n_places = LANES + n_groups * (2 + WIDE)  # see ``place_neighbors``
+    return aligned_zeros(size), np.zeros(n_places, np.int64)

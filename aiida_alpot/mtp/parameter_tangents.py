@@ -13,8 +13,6 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_alpot.errors import SettingError
-from aiida_alpot.mtp.kernel_arguments import aligned_zeros, n_places
-from aiida_alpot.mtp.kernels.lanes import SLOTS
 from aiida_alpot.mtp.kernels.parameter_tangents import (
     evaluate_along,
     parameter_tangent_work_size,
@@ -37,6 +35,8 @@ class TangentEvaluator(SiteEvaluator):
     types : (n_atoms,) int32
         Of :meth:`MomentTensorPotential.types_of`.
     """
+
+    _work_size = staticmethod(parameter_tangent_work_size)
 
     def __init__(self, potential: MomentTensorPotential, types: Array) -> None:
         super().__init__(potential, types)
@@ -95,11 +95,3 @@ class TangentEvaluator(SiteEvaluator):
             space.places,
             *results,
         )
-
-    def make_work_arrays(self, n_neighbors: int) -> tuple[Array, Array]:
-        """Return what the kernel needs for atoms of so many neighbours."""
-        n_groups = max(1, -(-n_neighbors // SLOTS))
-        size = parameter_tangent_work_size(
-            n_groups, self._coefficients.shape, self.tables.degree, self.tables.n_moments
-        )
-        return aligned_zeros(size), np.zeros(n_places(n_groups), np.int64)

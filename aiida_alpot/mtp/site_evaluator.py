@@ -9,9 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from aiida_alpot.mtp.blocks import Portion, partition_atoms, run_chunks
-from aiida_alpot.mtp.kernel_arguments import aligned_zeros, moment_seeds, n_places, radial_limits
+from aiida_alpot.mtp.kernel_arguments import (
+    aligned_zeros,
+    make_work_arrays,
+    moment_seeds,
+    radial_limits,
+)
 from aiida_alpot.mtp.kernels.energy import energy_work_size, evaluate_blocks
-from aiida_alpot.mtp.kernels.lanes import LANES, SLOTS
+from aiida_alpot.mtp.kernels.lanes import LANES
 from aiida_alpot.mtp.kernels.tables import contraction_tables
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.mtp.repulsion import repulsion_of
@@ -82,6 +87,8 @@ class SiteEvaluator:
     types : (n_atoms,) int32
         Of :meth:`MomentTensorPotential.types_of`.
     """
+
+    _work_size = staticmethod(energy_work_size)
 
     def __init__(self, potential: MomentTensorPotential, types: Array) -> None:
         self.potential = potential
@@ -206,11 +213,7 @@ class SiteEvaluator:
 
     def make_work_arrays(self, n_neighbors: int) -> tuple[Array, Array]:
         """Return what the kernel needs for atoms of so many neighbours."""
-        n_groups = max(1, -(-n_neighbors // SLOTS))
-        size = energy_work_size(
-            n_groups, self._coefficients.shape, self.tables.degree, self.tables.n_moments
-        )
-        return aligned_zeros(size), np.zeros(n_places(n_groups), np.int64)
+        return make_work_arrays(self._work_size, n_neighbors, self._coefficients, self.tables)
 
 
 def _join(touched: tuple[int, int], portion: Portion, pairs: NeighborList) -> tuple[int, int]:

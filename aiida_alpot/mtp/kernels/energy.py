@@ -10,24 +10,22 @@ more than the forces.
 
 from __future__ import annotations
 
-from aiida_alpot.mtp.kernels.adjoints import (
-    add_radial_rows,
-    propagate_adjoints,
-    propagate_monomials,
-    subtract_pulls,
-)
+from aiida_alpot.mtp.kernels.adjoints import add_radial_rows, propagate_adjoints
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     WIDE,
-    add_slots,
     compiled,
     fma,
-    fma_slots,
     load_narrow,
     load_wide,
     splat_narrow,
     splat_wide,
     store,
+)
+from aiida_alpot.mtp.kernels.pulls import (
+    PULL_SUMS,
+    pull_neighbors,
+    scatter_pulls,
 )
 from aiida_alpot.mtp.kernels.sites import (
     accumulate_moments,
@@ -49,7 +47,7 @@ def energy_work_size(
     return (
         n_groups * by_group * WIDE
         + (2 * n_monomials + n_radial) * WIDE
-        + (2 * n_moments + n_species * n_radial * n_basis + 9) * LANES
+        + (2 * n_moments + n_species * n_radial * n_basis + PULL_SUMS) * LANES
     )
 
 
@@ -172,15 +170,8 @@ def evaluate_blocks(
         if wants_rows:
             for i in range(n_species * n_pair):
                 store(work, pair_rows + i * LANES, splat_narrow(0.0))
-        force_x = splat_narrow(0.0)
-        force_y = splat_narrow(0.0)
-        force_z = splat_narrow(0.0)
-        strain_xx = splat_narrow(0.0)
-        strain_yy = splat_narrow(0.0)
-        strain_zz = splat_narrow(0.0)
-        strain_yz = splat_narrow(0.0)
-        strain_xz = splat_narrow(0.0)
-        strain_xy = splat_narrow(0.0)
+        for i in range(PULL_SUMS):
+            store(work, scratch + i * LANES, splat_narrow(0.0))
         for group in range(n_groups):
             here = radial + group * stride
             expand_monomials(work, here, degree, monomials)
@@ -210,37 +201,20 @@ def evaluate_blocks(
                 )
             if not wants_forces:
                 continue
-            unit_x = load_wide(work, here)
-            unit_y = load_wide(work, here + WIDE)
-            unit_z = load_wide(work, here + 2 * WIDE)
-            inverse = load_wide(work, here + 3 * WIDE)
-            propagate_monomials(work, here, monomials, adjoint_monomials, degree)
             along = splat_wide(0.0)
             for mu in range(n_radial):
                 slope = load_wide(work, here + slopes_offset + mu * WIDE)
                 along = fma(load_wide(work, sums + mu * WIDE), slope, along)
-            turn_x = load_wide(work, here) * inverse
-            turn_y = load_wide(work, here + WIDE) * inverse
-            turn_z = load_wide(work, here + 2 * WIDE) * inverse
-            along = along - fma(unit_x, turn_x, fma(unit_y, turn_y, unit_z * turn_z))
-            pull_x = fma(along, unit_x, turn_x)
-            pull_y = fma(along, unit_y, turn_y)
-            pull_z = fma(along, unit_z, turn_z)
-            store(work, here, pull_x)
-            store(work, here + WIDE, pull_y)
-            store(work, here + 2 * WIDE, pull_z)
-            force_x = add_slots(pull_x, force_x)
-            force_y = add_slots(pull_y, force_y)
-            force_z = add_slots(pull_z, force_z)
-            x = load_wide(work, group * 4 * WIDE)
-            y = load_wide(work, group * 4 * WIDE + WIDE)
-            z = load_wide(work, group * 4 * WIDE + 2 * WIDE)
-            strain_xx = fma_slots(x, pull_x, strain_xx)
-            strain_yy = fma_slots(y, pull_y, strain_yy)
-            strain_zz = fma_slots(z, pull_z, strain_zz)
-            strain_yz = fma_slots(y, pull_z, strain_yz)
-            strain_xz = fma_slots(x, pull_z, strain_xz)
-            strain_xy = fma_slots(x, pull_y, strain_xy)
+            pull_neighbors(
+                work,
+                here,
+                group * 4 * WIDE,
+                monomials,
+                adjoint_monomials,
+                degree,
+                along,
+                scratch,
+            )
         if wants_rows:
             store_rows(
                 work,
@@ -255,20 +229,6 @@ def evaluate_blocks(
             )
         if not wants_forces:
             continue
-        store(work, scratch, force_x)
-        store(work, scratch + LANES, force_y)
-        store(work, scratch + 2 * LANES, force_z)
-        store(work, scratch + 3 * LANES, strain_xx)
-        store(work, scratch + 4 * LANES, strain_yy)
-        store(work, scratch + 5 * LANES, strain_zz)
-        store(work, scratch + 6 * LANES, strain_yz)
-        store(work, scratch + 7 * LANES, strain_xz)
-        store(work, scratch + 8 * LANES, strain_xy)
-        for lane in range(LANES):
-            atom = atoms[lane]
-            if atom >= 0:
-                for axis in range(3):
-                    forces[atom, axis] += work[scratch + axis * LANES + lane]
-                for component in range(6):
-                    strains[atom, component] = work[scratch + (3 + component) * LANES + lane]
-        subtract_pulls(work, radial, stride, places, n_groups, capacity, forces)
+        scatter_pulls(
+            work, atoms, scratch, radial, stride, places, n_groups, capacity, forces, strains
+        )

@@ -13,15 +13,13 @@ are those of :mod:`aiida_alpot.mtp.kernels.sites`.
 
 from __future__ import annotations
 
-import numpy as np
-
+from aiida_alpot.compilation import spliced
+from aiida_alpot.mtp.kernels.adjoints import add_radial_rows
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     WIDE,
     compiled,
     fma,
-    fma_slots,
-    indicator,
     load_narrow,
     load_wide,
     repeat_slots,
@@ -34,6 +32,7 @@ from aiida_alpot.mtp.kernels.tangents import (
     TANGENT,
     accumulate_tangents,
     contract_tangents,
+    differentiate_tangents,
     expand_monomials_tangents,
     place_tangents,
 )
@@ -53,34 +52,18 @@ def gradient_work_size(
     )
 
 
+@spliced
+def seed_times_residual(work, residual_at, moment, seed):
+    """Return how L depends on a moment directly: dL/dV by atom is at ``residual_at``."""
+    return seed * load_narrow(work, residual_at)
+
+
 @compiled
-def propagate_through_products(
-    work, moments_at, tangents_at, adjoints_at, tangent_adjoints_at, residual_at, seeds, tables
+def sum_adjoints(
+    work, along_at, monomials_at, offset, adjoints_at, tangent_adjoints_at, tables, sums_at
 ):
-    """Compute G = dL/dM and H = dL/dD of every moment; dL/dV by atom is at ``residual_at``."""
-    first = tables.backward_first
-    residual = load_narrow(work, residual_at)
-    for place in range(len(tables.backward_moment)):
-        moment = tables.backward_moment[place]
-        of_tangent = splat_narrow(seeds[moment])
-        of_value = of_tangent * residual
-        for use in range(first[place], first[place + 1]):
-            other = np.int64(tables.backward_other[use]) * LANES
-            target = np.int64(tables.backward_target[use]) * LANES
-            weight = splat_narrow(tables.backward_weight[use])
-            value = weight * load_narrow(work, moments_at + other)
-            turn = weight * load_narrow(work, tangents_at + other)
-            above = load_narrow(work, tangent_adjoints_at + target)
-            of_value = fma(value, load_narrow(work, adjoints_at + target), of_value)
-            of_value = fma(turn, above, of_value)
-            of_tangent = fma(value, above, of_tangent)
-        store(work, adjoints_at + moment * LANES, of_value)
-        store(work, tangent_adjoints_at + moment * LANES, of_tangent)
-
-
-@compiled
-def sum_adjoints(work, monomials_at, offset, adjoints_at, tangent_adjoints_at, tables, sums_at):
-    """Compute P_mu = sum G m + H dm and behind them Q_mu = sum H m of one group."""
+    """Compute P_mu = sum G m + H dm and behind them Q_mu = (v.u) sum H m of one group."""
+    along = load_wide(work, along_at)
     n_radial = len(tables.first_of_mu) - 1
     for mu in range(n_radial):
         total = splat_wide(0.0)
@@ -94,28 +77,7 @@ def sum_adjoints(work, monomials_at, offset, adjoints_at, tangent_adjoints_at, t
             total = fma(tangent_adjoint, load_wide(work, at + offset), total)
             total_tangent = fma(tangent_adjoint, power, total_tangent)
         store(work, sums_at + mu * WIDE, total)
-        store(work, sums_at + (n_radial + mu) * WIDE, total_tangent)
-
-
-@compiled
-def add_radial_gradient(
-    work, vectors_at, basis_at, along_at, sums_at, low, high, n_radial, n_basis, gradient_at
-):
-    """Add one group to dL/dc = sum phi_k P_mu + phi'_k (v.u) Q_mu."""
-    species = load_wide(work, vectors_at + 3 * WIDE)
-    along = load_wide(work, along_at)
-    for kind in range(low, high + 1):
-        mask = indicator(species, float(kind))
-        for mu in range(n_radial):
-            factor = mask * load_wide(work, sums_at + mu * WIDE)
-            tangent_factor = mask * along * load_wide(work, sums_at + (n_radial + mu) * WIDE)
-            for k in range(n_basis):
-                at = gradient_at + ((kind * n_radial + mu) * n_basis + k) * LANES
-                total = fma_slots(
-                    factor, load_wide(work, basis_at + k * WIDE), load_narrow(work, at)
-                )
-                slope = load_wide(work, basis_at + (n_basis + k) * WIDE)
-                store(work, at, fma_slots(tangent_factor, slope, total))
+        store(work, sums_at + (n_radial + mu) * WIDE, along * total_tangent)
 
 
 @compiled
@@ -223,13 +185,14 @@ def add_loss_gradient(
             )
         contract_moments(work, moments, n_basic, tables)
         contract_tangents(work, moments, moment_tangents, n_basic, tables)
-        propagate_through_products(
+        differentiate_tangents(
+            seed_times_residual,
+            residual_at,
             work,
             moments,
             moment_tangents,
             adjoints,
             tangent_adjoints,
-            residual_at,
             seeds,
             tables,
         )
@@ -248,19 +211,22 @@ def add_loss_gradient(
             low = places[LANES + 2 * group]
             high = places[LANES + 2 * group + 1]
             expand_monomials_tangents(work, here, turn, degree, monomials, offset)
-            sum_adjoints(work, monomials, offset, adjoints, tangent_adjoints, tables, sums)
-            add_radial_gradient(
-                work,
-                group * 4 * WIDE,
-                here + 4 * WIDE,
-                turn + 3 * WIDE,
-                sums,
-                low,
-                high,
-                n_radial,
-                n_basis,
-                pair_gradient + center * n_pair * LANES,
+            sum_adjoints(
+                work, turn + 3 * WIDE, monomials, offset, adjoints, tangent_adjoints, tables, sums
             )
+            # dL/dc = sum phi_k P_mu + phi'_k Q_mu, of basis and sums each one behind the other
+            for order in range(2):
+                add_radial_rows(
+                    work,
+                    group * 4 * WIDE,
+                    here + (4 + order * n_basis) * WIDE,
+                    sums + order * n_radial * WIDE,
+                    low,
+                    high,
+                    n_radial,
+                    n_basis,
+                    pair_gradient + center * n_pair * LANES,
+                )
     for i in range(n_species * n_pair):
         for lane in range(LANES):
             gradient[i] += work[pair_gradient + i * LANES + lane]

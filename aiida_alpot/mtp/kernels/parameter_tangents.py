@@ -11,24 +11,20 @@ G = dD/dM and H = dD/d(dM) = dV/dM, and with a monomial m of a neighbour
 
     dD/dm = G f + H df,   dD/dr = sum_mu f'_mu sum_m G m + df'_mu sum_m H m.
 
-The rest of the way to the neighbours is that of :mod:`aiida_alpot.mtp.kernels.energy`, whose
-symbols and layout these are. The cost is that of two to three evaluations, whatever the number of
-parameters.
+The rest of the way to the neighbours is that of the energy, :mod:`aiida_alpot.mtp.kernels.pulls`;
+symbols and layout are those of :mod:`aiida_alpot.mtp.kernels.energy`. The cost is that of two to
+three evaluations, whatever the number of parameters.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from aiida_alpot.mtp.kernels.adjoints import propagate_monomials, subtract_pulls
+from aiida_alpot.compilation import spliced
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     WIDE,
-    add_slots,
     compiled,
     fma,
     fma_slots,
-    indicator,
     load_narrow,
     load_wide,
     repeat_slots,
@@ -36,13 +32,19 @@ from aiida_alpot.mtp.kernels.lanes import (
     splat_wide,
     store,
 )
+from aiida_alpot.mtp.kernels.pulls import (
+    PULL_SUMS,
+    pull_neighbors,
+    scatter_pulls,
+)
 from aiida_alpot.mtp.kernels.sites import (
     contract_moments,
     expand_monomials,
     expand_radial,
     place_neighbors,
+    sum_basis,
 )
-from aiida_alpot.mtp.kernels.tangents import contract_tangents
+from aiida_alpot.mtp.kernels.tangents import contract_tangents, differentiate_tangents
 
 
 def parameter_tangent_work_size(
@@ -55,13 +57,13 @@ def parameter_tangent_work_size(
     return (
         n_groups * by_group * WIDE
         + 2 * n_monomials * WIDE
-        + (5 * n_moments + n_species * n_radial * n_basis + 9) * LANES
+        + (4 * n_moments + n_species * n_radial * n_basis + PULL_SUMS) * LANES
     )
 
 
 @compiled
 def load_directions(
-    atoms, directions, center, n_species, n_pair, scalar, n_moments, work, radial_at, seeds_at
+    atoms, directions, center, n_species, n_pair, scalar, n_moments, work, radial_at, adjoints_at
 ):
     """Lay out the directions of eight atoms: of radial coefficients, and of all moments.
 
@@ -75,10 +77,16 @@ def load_directions(
             value = directions[atom, first_radial + i] if atom >= 0 else 0.0
             work[radial_at + i * LANES + lane] = value
         for moment in range(n_moments):
-            work[seeds_at + moment * LANES + lane] = 0.0
+            work[adjoints_at + moment * LANES + lane] = 0.0
         if atom >= 0:
             for i in range(len(scalar)):
-                work[seeds_at + scalar[i] * LANES + lane] += directions[atom, first_moment + i]
+                work[adjoints_at + scalar[i] * LANES + lane] += directions[atom, first_moment + i]
+
+
+@spliced
+def one_for_each_atom(work, at):
+    """Return a coefficient of each of eight atoms, for all its neighbours."""
+    return repeat_slots(load_narrow(work, at * LANES))
 
 
 @compiled
@@ -87,27 +95,16 @@ def expand_radial_tangents(
 ):
     """Compute df_mu and behind them df'_mu of one group."""
     species = load_wide(work, vectors_at + 3 * WIDE)
-    for mu in range(n_radial):
-        total = splat_wide(0.0)
-        total_slope = splat_wide(0.0)
-        for kind in range(low, high + 1):
-            value = splat_wide(0.0)
-            slope = splat_wide(0.0)
-            for k in range(n_basis):
-                at = directions_at + ((kind * n_radial + mu) * n_basis + k) * LANES
-                factor = repeat_slots(load_narrow(work, at))
-                value = fma(factor, load_wide(work, basis_at + k * WIDE), value)
-                slope = fma(factor, load_wide(work, basis_at + (n_basis + k) * WIDE), slope)
-            mask = indicator(species, float(kind))
-            total = fma(mask, value, total)
-            total_slope = fma(mask, slope, total_slope)
-        store(work, tangents_at + mu * WIDE, total)
-        store(work, tangents_at + (n_radial + mu) * WIDE, total_slope)
+    sum_basis(
+        one_for_each_atom, work, directions_at // LANES, work, species, basis_at, low, high,
+        n_radial, n_basis, tangents_at,
+    )  # fmt: skip
 
 
 @compiled
 def accumulate_both(work, values_at, changes_at, monomials_at, tables, moments_at, tangents_at):
     """Add the neighbours of one group to the basic moments, M += f m and dM += df m."""
+    # not accumulate_moments twice: loading the monomials again costs 2-4 % of an evaluation
     for mu in range(len(tables.first_of_mu) - 1):
         value = load_wide(work, values_at + mu * WIDE)
         change = load_wide(work, changes_at + mu * WIDE)
@@ -119,31 +116,10 @@ def accumulate_both(work, values_at, changes_at, monomials_at, tables, moments_a
             store(work, at, fma_slots(change, power, load_narrow(work, at)))
 
 
-@compiled
-def differentiate_both(
-    work, moments_at, tangents_at, adjoints_at, tangent_adjoints_at, seeds, seeds_at, tables
-):
-    """Compute G = dD/dM and H = dD/d(dM) of every moment.
-
-    ``seeds`` are the coefficients of the moments in V, those at ``seeds_at`` how they change.
-    """
-    first = tables.backward_first
-    for place in range(len(tables.backward_moment)):
-        moment = tables.backward_moment[place]
-        of_tangent = splat_narrow(seeds[moment])
-        of_value = load_narrow(work, seeds_at + moment * LANES)
-        for use in range(first[place], first[place + 1]):
-            other = np.int64(tables.backward_other[use]) * LANES
-            target = np.int64(tables.backward_target[use]) * LANES
-            weight = splat_narrow(tables.backward_weight[use])
-            value = weight * load_narrow(work, moments_at + other)
-            turn = weight * load_narrow(work, tangents_at + other)
-            above = load_narrow(work, tangent_adjoints_at + target)
-            of_value = fma(value, load_narrow(work, adjoints_at + target), of_value)
-            of_value = fma(turn, above, of_value)
-            of_tangent = fma(value, above, of_tangent)
-        store(work, adjoints_at + moment * LANES, of_value)
-        store(work, tangent_adjoints_at + moment * LANES, of_tangent)
+@spliced
+def own_direction(work, directions_at, moment, seed):
+    """Return how D depends on a moment directly: by the direction of its coefficient."""
+    return load_narrow(work, directions_at + moment * LANES)
 
 
 @compiled
@@ -239,8 +215,7 @@ def evaluate_along(
     tangents = moments + n_moments * LANES
     adjoints = tangents + n_moments * LANES
     tangent_adjoints = adjoints + n_moments * LANES
-    seeds_at = tangent_adjoints + n_moments * LANES
-    directions_at = seeds_at + n_moments * LANES
+    directions_at = tangent_adjoints + n_moments * LANES
     scratch = directions_at + n_species * n_pair * LANES
     basis_offset = 4 * WIDE
     values_offset = basis_offset + 2 * n_basis * WIDE
@@ -261,7 +236,7 @@ def evaluate_along(
             n_moments,
             work,
             directions_at,
-            seeds_at,
+            adjoints,
         )
         for basic in range(n_basic):
             store(work, moments + basic * LANES, splat_narrow(0.0))
@@ -311,18 +286,19 @@ def evaluate_along(
                     value += directions[atom, first_species + n_species + i] * moment
                 values[atom] = value
 
-        differentiate_both(
-            work, moments, tangents, adjoints, tangent_adjoints, seeds, seeds_at, tables
+        differentiate_tangents(
+            own_direction,
+            adjoints,
+            work,
+            moments,
+            tangents,
+            adjoints,
+            tangent_adjoints,
+            seeds,
+            tables,
         )
-        force_x = splat_narrow(0.0)
-        force_y = splat_narrow(0.0)
-        force_z = splat_narrow(0.0)
-        strain_xx = splat_narrow(0.0)
-        strain_yy = splat_narrow(0.0)
-        strain_zz = splat_narrow(0.0)
-        strain_yz = splat_narrow(0.0)
-        strain_xz = splat_narrow(0.0)
-        strain_xy = splat_narrow(0.0)
+        for i in range(PULL_SUMS):
+            store(work, scratch + i * LANES, splat_narrow(0.0))
         for group in range(n_groups):
             here = radial + group * stride
             expand_monomials(work, here, degree, monomials)
@@ -338,47 +314,16 @@ def evaluate_along(
                 tables,
                 adjoint_monomials,
             )
-            unit_x = load_wide(work, here)
-            unit_y = load_wide(work, here + WIDE)
-            unit_z = load_wide(work, here + 2 * WIDE)
-            inverse = load_wide(work, here + 3 * WIDE)
-            propagate_monomials(work, here, monomials, adjoint_monomials, degree)
-            turn_x = load_wide(work, here) * inverse
-            turn_y = load_wide(work, here + WIDE) * inverse
-            turn_z = load_wide(work, here + 2 * WIDE) * inverse
-            along = along - fma(unit_x, turn_x, fma(unit_y, turn_y, unit_z * turn_z))
-            pull_x = fma(along, unit_x, turn_x)
-            pull_y = fma(along, unit_y, turn_y)
-            pull_z = fma(along, unit_z, turn_z)
-            store(work, here, pull_x)
-            store(work, here + WIDE, pull_y)
-            store(work, here + 2 * WIDE, pull_z)
-            force_x = add_slots(pull_x, force_x)
-            force_y = add_slots(pull_y, force_y)
-            force_z = add_slots(pull_z, force_z)
-            x = load_wide(work, group * 4 * WIDE)
-            y = load_wide(work, group * 4 * WIDE + WIDE)
-            z = load_wide(work, group * 4 * WIDE + 2 * WIDE)
-            strain_xx = fma_slots(x, pull_x, strain_xx)
-            strain_yy = fma_slots(y, pull_y, strain_yy)
-            strain_zz = fma_slots(z, pull_z, strain_zz)
-            strain_yz = fma_slots(y, pull_z, strain_yz)
-            strain_xz = fma_slots(x, pull_z, strain_xz)
-            strain_xy = fma_slots(x, pull_y, strain_xy)
-        store(work, scratch, force_x)
-        store(work, scratch + LANES, force_y)
-        store(work, scratch + 2 * LANES, force_z)
-        store(work, scratch + 3 * LANES, strain_xx)
-        store(work, scratch + 4 * LANES, strain_yy)
-        store(work, scratch + 5 * LANES, strain_zz)
-        store(work, scratch + 6 * LANES, strain_yz)
-        store(work, scratch + 7 * LANES, strain_xz)
-        store(work, scratch + 8 * LANES, strain_xy)
-        for lane in range(LANES):
-            atom = atoms[lane]
-            if atom >= 0:
-                for axis in range(3):
-                    forces[atom, axis] += work[scratch + axis * LANES + lane]
-                for component in range(6):
-                    strains[atom, component] = work[scratch + (3 + component) * LANES + lane]
-        subtract_pulls(work, radial, stride, places, n_groups, capacity, forces)
+            pull_neighbors(
+                work,
+                here,
+                group * 4 * WIDE,
+                monomials,
+                adjoint_monomials,
+                degree,
+                along,
+                scratch,
+            )
+        scatter_pulls(
+            work, atoms, scratch, radial, stride, places, n_groups, capacity, forces, strains
+        )

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from aiida_alpot.compilation import spliced
+from aiida_alpot.mtp.kernels.elements import element
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     SLOTS,
@@ -109,7 +111,7 @@ def place_neighbors(atoms, first, neighbor, vectors, types, n_species, cutoff, w
 def expand_radial(work, vectors_at, low, high, coefficients, center, limits, radial_at):
     """Compute unit vectors, 1/r, phi_k, phi'_k, f_mu and f'_mu of one group.
 
-    ``coefficients`` is (n_species, n_species, n_radial, n_basis), ``limits`` that of
+    ``coefficients`` is (n_species, n_species, n_radial, n_basis), contiguous, ``limits`` that of
     :func:`~aiida_alpot.mtp.kernel_arguments.radial_limits`. Written from ``radial_at``: u_x, u_y,
     u_z, 1/r, then phi_k, phi'_k, f_mu, f'_mu.
     """
@@ -158,27 +160,49 @@ def expand_radial(work, vectors_at, low, high, coefficients, center, limits, rad
         newer = next_value
         newer_slope = next_slope
 
+    first = center * coefficients.shape[1] * n_radial * n_basis
     values_at = slopes_at + n_basis * WIDE
-    derivatives_at = values_at + n_radial * WIDE
+    sum_basis(
+        same_for_atoms, coefficients, first, work, species, basis_at, low, high, n_radial, n_basis,
+        values_at,
+    )  # fmt: skip
+
+
+@spliced
+def same_for_atoms(coefficients, at):
+    """Return a coefficient that eight atoms have in common, for all their neighbours."""
+    return splat_wide(element(coefficients, at))
+
+
+@spliced
+def sum_basis(
+    factor_at, factors, first, work, species, basis_at, low, high, n_radial, n_basis, values_at
+):
+    """Compute f_mu = sum_k c_mu,k phi_k of one group and behind them f'_mu.
+
+    ``factor_at(factors, i)`` gives the c of all neighbours as a wide vector, those of the species,
+    radial functions and basis functions in this order from i = ``first`` on.
+    """
     for mu in range(n_radial):
         total = splat_wide(0.0)
         total_slope = splat_wide(0.0)
         for kind in range(low, high + 1):
             value = splat_wide(0.0)
-            derivative = splat_wide(0.0)
+            slope = splat_wide(0.0)
+            at = first + (kind * n_radial + mu) * n_basis
             for k in range(n_basis):
-                factor = splat_wide(coefficients[center, kind, mu, k])
+                factor = factor_at(factors, at + k)
                 value = fma(factor, load_wide(work, basis_at + k * WIDE), value)
-                derivative = fma(factor, load_wide(work, slopes_at + k * WIDE), derivative)
+                slope = fma(factor, load_wide(work, basis_at + (n_basis + k) * WIDE), slope)
             if low == high:
                 total = value
-                total_slope = derivative
+                total_slope = slope
             else:
                 mask = indicator(species, float(kind))
                 total = fma(mask, value, total)
-                total_slope = fma(mask, derivative, total_slope)
+                total_slope = fma(mask, slope, total_slope)
         store(work, values_at + mu * WIDE, total)
-        store(work, derivatives_at + mu * WIDE, total_slope)
+        store(work, values_at + (n_radial + mu) * WIDE, total_slope)
 
 
 @compiled

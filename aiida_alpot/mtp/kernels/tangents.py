@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Tangents: how unit vectors, monomials and moments change along a displacement of the atoms.
 
-The forward sweep of :mod:`aiida_alpot.mtp.kernels.gradient`, whose symbols these are.
+The forward sweep of :mod:`aiida_alpot.mtp.kernels.gradient`, whose symbols these are, and its way
+back through the products. What concerns products serves as well where not the atoms move but the
+radial functions change, in :mod:`aiida_alpot.mtp.kernels.parameter_tangents`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from aiida_alpot.compilation import spliced
 from aiida_alpot.mtp.kernels.lanes import (
     LANES,
     SLOTS,
@@ -144,3 +147,31 @@ def contract_tangents(work, moments_at, tangents_at, n_basic, tables):
             total = fma(one, load_narrow(work, moments_at + right), total)
             total = fma(two, load_narrow(work, tangents_at + right), total)
         store(work, tangents_at + (n_basic + target) * LANES, total)
+
+
+@spliced
+def differentiate_tangents(
+    direct, at, work, moments_at, tangents_at, adjoints_at, tangent_adjoints_at, seeds, tables
+):
+    """Compute G = dL/dM and H = dL/dD of every moment, the last first.
+
+    L is linear in the scalars and their tangents: by its tangent a moment changes it directly by
+    its seed, by itself as ``direct(work, at, moment, seed)`` says.
+    """
+    first = tables.backward_first
+    for place in range(len(tables.backward_moment)):
+        moment = tables.backward_moment[place]
+        of_tangent = splat_narrow(seeds[moment])
+        of_value = direct(work, at, moment, of_tangent)
+        for use in range(first[place], first[place + 1]):
+            other = np.int64(tables.backward_other[use]) * LANES
+            target = np.int64(tables.backward_target[use]) * LANES
+            weight = splat_narrow(tables.backward_weight[use])
+            value = weight * load_narrow(work, moments_at + other)
+            turn = weight * load_narrow(work, tangents_at + other)
+            above = load_narrow(work, tangent_adjoints_at + target)
+            of_value = fma(value, load_narrow(work, adjoints_at + target), of_value)
+            of_value = fma(turn, above, of_value)
+            of_tangent = fma(value, above, of_tangent)
+        store(work, adjoints_at + moment * LANES, of_value)
+        store(work, tangent_adjoints_at + moment * LANES, of_tangent)
