@@ -25,7 +25,8 @@ def given(pool, potential, make_cells, tmp_path):
 
     write_potential(potential, tmp_path / "cu.mtp")
     make_cells(10, seed=5, rattle=0.1, repeats=(2,)).save(tmp_path / "known.npz")
-    return [tmp_path / "cu.mtp", pool, "--training", tmp_path / "known.npz"]
+    # the coefficients of the potential are random, and so are the forces that the gate would cap
+    return [tmp_path / "cu.mtp", pool, "--training", tmp_path / "known.npz", "--no-gate"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_difficult_and_gentle_test_sets_are_written_and_kept_out(given, alpot, t
 
 
 def test_from_a_pool_the_first_labels_are_chosen_without_a_potential(pool, figures_of, tmp_path):
-    words = ["select", "--pool", pool, "--level", 6, "--cutoff", 5, "--limit", 8]
+    words = ["select", "--pool", pool, "--level", 6, "--cutoff", 5, "--limit", 8, "--no-gate"]
     figures = figures_of(*words, "-o", "first.xyz")
     assert figures["n_candidates"] == 30
     first = read_configurations(tmp_path / "first.xyz")
@@ -92,3 +93,24 @@ def test_what_is_missing_is_said(words, message, pool, alpot):
     result = alpot("select", *words, "-o", "f.npz")
     assert result.exit_code == 2
     assert message in result.output
+
+
+@pytest.mark.parametrize("method", ["parity", "farthest_points", "random"])
+def test_a_frame_whose_atoms_overlap_is_selected_only_where_that_is_asked_for(
+    files, alpot, method, tmp_path
+):
+    from aiida_alpot.configurations import concatenate
+
+    frames = read_configurations(files / "test.xyz")
+    overlapped = frames.select([0])
+    overlapped.positions[1] = overlapped.positions[0] + [0.6, 0.0, 0.0]
+    concatenate([frames, overlapped]).save(tmp_path / "frames.npz")
+    words = ["select", files / "potential.mtp", "frames.npz", "--training", files / "labelled.xyz"]
+    words += ["--method", method, "--limit", 20, "-o", "chosen.npz"]
+    result = alpot(*words)
+    assert result.exit_code == 0, result.output
+    assert "distance 1" in result.output
+    assert "--no-gate takes them" in result.output
+    taken = alpot(*words, "--no-gate")
+    assert "refused" not in taken.output
+    assert overlapped.hashes()[0] in Configurations.load(tmp_path / "chosen.npz").hashes()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ NO_GATE = {
     "--gate/--no-gate",
     default=True,
     show_default=True,
-    help="Refuse candidates that are no sane structures or duplicates, or take them as MLIP-2 does.",
+    help="Refuse candidates that are no sane structures or duplicates, or take all, as MLIP-2.",
 )
 @test_options
 @seed_option
@@ -254,7 +255,9 @@ def _describe(
         kind = ("largest deviation of forces", " eV/A") if has_committee else ("largest grade", "")
         text += f", {kind[0]} {shown}{kind[1]}"
     text = f"{text}; written to {output}"
-    refused = Counter(one["rule"] for one in result["refused"]) + Counter(result["refused_unlisted"])
+    refused = Counter(one["rule"] for one in result["refused"]) + Counter(
+        result["refused_unlisted"]
+    )
     if refused:
         rules = ", ".join(f"{rule} {count}" for rule, count in sorted(refused.items()))
         text += f"; {refused.total()} refused by the gate ({rules}; --no-gate takes them)"
