@@ -90,6 +90,36 @@ def installed_code(computer, label, executable, **options):
 
 
 @pytest.fixture(scope="session")
+def script_code(localhost):
+    """Factory of codes that are a script of the shell at a path; ``alpot*`` is given requests."""
+
+    def make(path, text):
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return installed_code(localhost, f"{path.name}_{path.parent.name}", path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def accident_code(script_code):
+    """Factory of codes that label, and meet with accidents as they are told; see the double.
+
+    What waits goes on when the file ``go_on`` in the folder is there.
+    """
+    double = Path(__file__).parent / "doubles" / "crashing_labeller.py"
+
+    def make(folder, accidents):
+        return script_code(
+            folder / "accident",
+            f'export CRASH_AT="{accidents}" CRASH_COUNTS="{folder}" GO_ON="{folder / "go_on"}"\n'
+            f'exec "{sys.executable}" "{double}" "$@"',
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def alpot_code(localhost):
     """The command ``alpot`` of the environment that runs the tests."""
     return installed_code(localhost, "alpot", Path(sys.executable).with_name("alpot"))

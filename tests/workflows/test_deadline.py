@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,26 +18,16 @@ from aiida_alpot.workflows.label.adoption import find_jobs_at_work, mark_job
 from aiida_alpot.workflows.label.deadline import join_outstanding
 from aiida_alpot.workflows.records import count_entries, count_spent
 
-DOUBLE = Path(__file__).parents[1] / "doubles" / "crashing_labeller.py"
 SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
-def slow_code(localhost, tmp_path_factory):
+def slow_code(accident_code, tmp_path_factory):
     """Return a code that waits at certain cells until a file is there, and the file."""
 
     def make(accidents):
         folder = tmp_path_factory.mktemp("slow")
-        script, go_on = folder / "slow_python", folder / "go_on"
-        script.write_text(
-            f'#!/bin/sh\nexport CRASH_AT="{accidents}" CRASH_COUNTS="{folder}" GO_ON="{go_on}"\n'
-            f'exec "{sys.executable}" "{DOUBLE}" "$@"\n',
-            encoding="utf-8",
-        )
-        script.chmod(0o755)
-        label = f"slow_{folder.name}"
-        code = orm.InstalledCode(label=label, computer=localhost, filepath_executable=str(script))
-        return code.store(), go_on
+        return accident_code(folder, accidents), folder / "go_on"
 
     return make
 

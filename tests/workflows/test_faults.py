@@ -11,44 +11,35 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.data import ConfigurationsData, PotentialData
 
+ALPOT = Path(sys.executable).with_name("alpot")
+
 
 @pytest.fixture
-def unreliable_code(localhost, tmp_path):
+def unreliable_code(script_code, tmp_path):
     """A code that is killed ``n_losses`` times before it works."""
 
     def make(n_losses):
         counter = tmp_path / f"losses_{n_losses}"
-        script = tmp_path / f"alpot_{n_losses}"
-        alpot = Path(sys.executable).with_name("alpot")
-        script.write_text(
-            f"#!/bin/sh\necho lost >> {counter}\n"
+        return script_code(
+            tmp_path / f"alpot_{n_losses}",
+            f"echo lost >> {counter}\n"
             f"[ $(wc -l < {counter}) -gt {n_losses} ] || kill -9 $$\n"
-            f'exec {alpot} "$@"\n'
+            f'exec {ALPOT} "$@"',
         )
-        script.chmod(0o755)
-        code = orm.InstalledCode(
-            label=f"unreliable_{n_losses}", computer=localhost, filepath_executable=str(script)
-        )
-        return code.store()
 
     return make
 
 
 @pytest.fixture
-def careless_code(localhost, tmp_path):
+def careless_code(script_code, tmp_path):
     """A code whose first job damages its files by a command of the shell."""
 
     def make(damage):
-        mark, script = tmp_path / "damaged", tmp_path / "alpot_careless"
-        alpot = Path(sys.executable).with_name("alpot")
-        script.write_text(
-            f'#!/bin/sh\n{alpot} "$@" || exit $?\n[ -e {mark} ] || {{ touch {mark}; {damage}; }}\n'
+        mark = tmp_path / "damaged"
+        return script_code(
+            tmp_path / "alpot_careless",
+            f'{ALPOT} "$@" || exit $?\n[ -e {mark} ] || {{ touch {mark}; {damage}; }}',
         )
-        script.chmod(0o755)
-        code = orm.InstalledCode(
-            label=f"careless_{tmp_path.name}", computer=localhost, filepath_executable=str(script)
-        )
-        return code.store()
 
     return make
 

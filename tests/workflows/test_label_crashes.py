@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -14,26 +11,11 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.data import ConfigurationsData
 
-DOUBLE = Path(__file__).parents[1] / "doubles" / "crashing_labeller.py"
-
 
 @pytest.fixture
-def crashing_code(localhost, tmp_path):
-    """A Python that labels, but dies as it is told; see the double."""
-
-    def make(crash_at):
-        script = tmp_path / "crashing_python"
-        script.write_text(
-            f'#!/bin/sh\nexport CRASH_AT="{crash_at}" CRASH_COUNTS="{tmp_path}"\n'
-            f'exec "{sys.executable}" "{DOUBLE}" "$@"\n',
-            encoding="utf-8",
-        )
-        script.chmod(0o755)
-        return orm.InstalledCode(
-            label=f"crashing_{tmp_path.name}", computer=localhost, filepath_executable=str(script)
-        ).store()
-
-    return make
+def crashing_code(accident_code, tmp_path):
+    """A code that labels, but dies as it is told."""
+    return lambda crash_at: accident_code(tmp_path, crash_at)
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -18,24 +16,12 @@ from aiida.plugins import WorkflowFactory
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.data import ConfigurationsData
 
-DOUBLE = Path(__file__).parents[1] / "doubles" / "crashing_labeller.py"
-
 
 @pytest.fixture(scope="module")
-def slow_at_first(localhost, tmp_path_factory):
+def slow_at_first(accident_code, tmp_path_factory):
     """A code that waits at the first cell until a file is there, and the file."""
     folder = tmp_path_factory.mktemp("slow_at_first")
-    script, go_on = folder / "slow_python", folder / "go_on"
-    script.write_text(
-        f'#!/bin/sh\nexport CRASH_AT="first:slow" CRASH_COUNTS="{folder}" GO_ON="{go_on}"\n'
-        f'exec "{sys.executable}" "{DOUBLE}" "$@"\n',
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
-    code = orm.InstalledCode(
-        label="slow_at_first", computer=localhost, filepath_executable=str(script)
-    )
-    return code.store(), go_on
+    return accident_code(folder, "first:slow"), folder / "go_on"
 
 
 def label_builder(code, configurations, level, **settings):
