@@ -136,6 +136,7 @@ def carve_lines(campaign: Campaign) -> list[str]:
     if carve is None:
         return []
     kind = "periodic chunks" if carve.kind == "periodic" else "chunks"
+    kind += f" saturated with {carve.passivate}," if carve.passivate else ""
     large = int((campaign.structures.n_atoms > carve.above_atoms).sum())
     return [
         f"of frames of more than {carve.above_atoms} atoms, as of {large} starts, at most "

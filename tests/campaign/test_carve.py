@@ -65,6 +65,9 @@ def test_the_section_reaches_the_jobs_with_all_its_defaults(write_campaign):
 def test_a_dry_run_tells_of_chunks(write_particle):
     lines = "\n".join(carve_lines(load_campaign(write_particle())))
     assert "of frames of more than 60 atoms, as of 1 starts, at most 2 chunks of 6 A" in lines
+    saturated = write_particle(carve="carve: {above_atoms: 115, radius: 6.0, passivate: H}\n")
+    lines = "\n".join(carve_lines(load_campaign(saturated)))
+    assert "at most 3 chunks saturated with H, of 6 A each, for one force" in lines
 
 
 @pytest.mark.parametrize(
