@@ -10,8 +10,8 @@ from ase.build import bulk, fcc111, molecule
 
 from aiida_alpot.configurations import Configurations, Origin, concatenate
 from aiida_alpot.errors import SettingError
-from aiida_alpot.selection.gate import GateSettings, gate
-from aiida_alpot.selection.gate.cells import face_distances
+from aiida_alpot.selection.gate import GateSettings, gate, judge
+from aiida_alpot.selection.gate.cells import _wrong_shape, face_distances, find_wrong_shapes
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,43 @@ def test_skewed_elongated_and_thin_cells_are_refused(known):
     assert verdict_on(chain, known, max_aspect_ratio=40.1).passed
     verdict = verdict_on(copper(), known, min_thickness=7.3)
     assert (verdict.rule, verdict.detail[:24]) == ("shape", "opposite faces of the ce")
+
+
+def test_cells_are_refused_by_their_shapes_whether_they_come_alone_or_together():
+    rng = np.random.default_rng(5)
+    atoms = []
+    for _ in range(300):
+        one = Atoms("Cu", cell=rng.normal(size=(3, 3)) * rng.uniform(0.5, 6.0, (3, 1)), pbc=True)
+        one.cell[2] *= rng.choice([1.0, 20.0])
+        atoms.append(one)
+    atoms[7].cell[1] = atoms[7].cell[0]
+    atoms[8].pbc = (True, False, True)
+    cells = Configurations.from_atoms(atoms)
+    every = {}
+    for keys in ({}, {"min_thickness": None, "min_cell_angle": None, "max_aspect_ratio": None}):
+        settings = GateSettings(**keys)
+        together = find_wrong_shapes(cells, np.arange(300), settings)
+        alone = {
+            place: reason
+            for place, one in enumerate(atoms)
+            for reason in [_wrong_shape(one.cell.array[one.pbc], settings)]
+            if reason
+        }
+        assert together == alone
+        every[len(keys)] = len(together)
+    assert 100 < every[0] < 280
+    assert 1 <= every[3] < 10
+
+
+def test_without_limits_no_distance_is_looked_at(known, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("distances were computed")
+
+    monkeypatch.setattr(judge, "pair_blocks", refuse)
+    nothing = {"min_distance_factor": 0.0, "fragment_factor": None, "duplicate_tolerance": None}
+    pair = Configurations.from_atoms([copper(), copper()])
+    rules = [one.rule for one in gate(pair, known, GateSettings(**nothing))]
+    assert rules == ["passed", "duplicate"]
 
 
 def test_shapes_are_judged_along_periodic_directions_alone(known):

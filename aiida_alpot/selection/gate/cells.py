@@ -17,6 +17,7 @@ Array = np.ndarray
 Refused = dict[int, str]
 _FAR_AWAY = 1e6  # Angstrom: no atom that belongs to a cell is there
 _FLAT = 1e-3  # Angstrom, Angstrom^3: no cell
+_MARGIN = 1.0 + 1e-6  # cells nearer to a limit are looked at one by one
 _GRAMS_PER_CM3 = _amu * 1e3 / 1e-24  # of one atomic mass unit per cubic Angstrom
 
 
@@ -39,8 +40,7 @@ def find_not_finite(candidates: Configurations, places: Array) -> Refused:
 def find_wrong_sizes(candidates: Configurations, places: Array, largest: int | None) -> Refused:
     """Refuse cells without atoms, or with more than are to be labelled."""
     refused: Refused = {}
-    for place in places.tolist():
-        n_atoms = int(candidates.n_atoms[place])
+    for place, n_atoms in zip(places.tolist(), candidates.n_atoms[places].tolist(), strict=True):
         if n_atoms == 0:
             refused[place] = "it has no atom"
         elif largest is not None and n_atoms > largest:
@@ -56,10 +56,11 @@ def find_wrong_volumes(
     ``known`` are the volumes per atom of known crystals, A^3.
     """
     crystals = places[candidates.pbc[places].all(axis=1)]
-    volumes = np.abs(np.linalg.det(candidates.cells[crystals]))
+    volumes = np.abs(np.linalg.det(candidates.cells[crystals])).tolist()
+    sizes = candidates.n_atoms[crystals].tolist()
     refused: Refused = {}
-    for place, volume in zip(crystals.tolist(), volumes.tolist(), strict=True):
-        per_atom = volume / int(candidates.n_atoms[place])
+    for place, volume, n_atoms in zip(crystals.tolist(), volumes, sizes, strict=True):
+        per_atom = volume / n_atoms
         mass = atomic_masses[candidates.numbers[candidates.atoms_slice(place)]].sum()
         if per_atom < _FLAT:
             refused[place] = "the cell has no volume"
@@ -94,12 +95,32 @@ def _density_bound(density: float, settings: GateSettings) -> str:
 def find_wrong_shapes(candidates: Configurations, places: Array, settings: GateSettings) -> Refused:
     """Refuse cells that are skewed, elongated or thin along their periodic directions."""
     refused: Refused = {}
-    for place in places.tolist():
+    is_sound = candidates.pbc[places].all(axis=1)
+    is_sound[is_sound] = _are_sound(candidates.cells[places[is_sound]], settings)
+    for place in places[~is_sound].tolist():
         vectors = candidates.cells[place][candidates.pbc[place]]
         reason = _wrong_shape(vectors, settings) if len(vectors) else ""
         if reason:
             refused[place] = reason
     return refused
+
+
+def _are_sound(cells: Array, settings: GateSettings) -> Array:
+    """(n,) bool: whether cells, (n, 3, 3), are well within all limits; the others need a look."""
+    lengths = np.linalg.norm(cells, axis=2)
+    faces = np.linalg.norm(np.cross(cells[:, [1, 2, 0]], cells[:, [2, 0, 1]]), axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        thickness = (np.abs(np.linalg.det(cells))[:, None] / faces).min(axis=1)
+        aspect = lengths.max(axis=1) / lengths.min(axis=1)
+        units = cells / lengths[:, :, None]
+        cosines = np.abs(units @ units.swapaxes(1, 2))[:, [0, 0, 1], [1, 2, 2]].max(axis=1)
+        largest = np.inf if settings.max_aspect_ratio is None else settings.max_aspect_ratio
+        sound: Array = (
+            (thickness > _MARGIN * max(settings.min_thickness or 0.0, _FLAT))
+            & (_MARGIN * aspect < largest)
+            & (_MARGIN * cosines < np.cos(np.radians(settings.min_cell_angle or 0.0)))
+        )
+    return sound
 
 
 def _wrong_shape(vectors: Array, settings: GateSettings) -> str:

@@ -77,7 +77,7 @@ class KnownFragments:
         for place, count in zip(indices.tolist(), counts.tolist(), strict=True):
             composition = _composition(known, place)
             self.most[composition] = max(count, self.most.get(composition, 1))
-            beyond = (count - 1) / max(int(known.n_atoms[place]), 1)
+            beyond = (count - 1) / max(_size(known, place), 1)
             self.most_per_atom = max(beyond, self.most_per_atom or 0.0)
 
     def allowed(self, candidates: Configurations, place: int) -> int | None:
@@ -85,7 +85,7 @@ class KnownFragments:
         same = self.most.get(_composition(candidates, place))
         if same is not None or self.most_per_atom is None:
             return same
-        return 1 + ceil(self.most_per_atom * int(candidates.n_atoms[place]) - 1e-9)
+        return 1 + ceil(self.most_per_atom * _size(candidates, place) - 1e-9)
 
     def find_too_many(self, candidates: Configurations, counts: Mapping[int, int]) -> Refused:
         """Refuse candidates that fell apart; ``counts`` are their pieces, by place."""
@@ -118,6 +118,11 @@ class KnownFragments:
 def _chain(candidates: Configurations, place: int) -> tuple[int, str, str]:
     turn, sampler = int(candidates.turn[place]), str(candidates.sampler[place])
     return turn, sampler, str(candidates.chain[place])
+
+
+def _size(configurations: Configurations, place: int) -> int:
+    rows = configurations.atoms_slice(place)
+    return int(rows.stop - rows.start)
 
 
 def _composition(configurations: Configurations, place: int) -> bytes:

@@ -83,7 +83,9 @@ def gate(
     scales = learn_scales(known, gatekeeper.settings, kinds)
     gatekeeper.judge_cells(scales)
     gatekeeper.judge_predictions()
-    made = gatekeeper.judge_pairs(scales, kinds)
+    made: dict[int, Fingerprint] = {}
+    if gatekeeper.looks_at_pairs() or any(map(len, others.values())):
+        made = gatekeeper.judge_pairs(scales, kinds)
     gatekeeper.judge_by_potential(known, potential)
     gatekeeper.judge_others(made, others)
     gatekeeper.judge_duplicates(made, known, scales.fingerprints)
@@ -159,6 +161,17 @@ class _Gatekeeper:
         left = {place: count for place, count in pieces.items() if place not in self.refused}
         self.refuse("fragments", scales.fragments.find_too_many(self.candidates, left))
         return maker.made
+
+    def looks_at_pairs(self) -> bool:
+        """Return whether any setting asks for distances."""
+        settings = self.settings
+        return bool(
+            settings.min_distance_factor
+            or settings.min_distances
+            or settings.core_radii
+            or settings.fragment_factor
+            or settings.duplicate_tolerance is not None
+        )
 
     def judge_others(
         self, made: Mapping[int, Fingerprint], others: Mapping[str, Configurations]
