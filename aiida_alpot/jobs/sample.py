@@ -23,6 +23,7 @@ from aiida_alpot.jobs.requests import Request, file_in
 from aiida_alpot.sampling.census import FrameCensus
 from aiida_alpot.sampling.continuation import census_state, check_state, restore_census
 from aiida_alpot.sampling.driver import run_sampler
+from aiida_alpot.sampling.found import as_configurations
 from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.restarting import (
@@ -37,6 +38,7 @@ from aiida_alpot.sampling.stopping import StopRules
 CANDIDATES_FILE = "candidates.npz"
 AUDIT_FILE = "audit.npz"
 RESTARTS_FILE = "restarts.npz"
+FOUND_FILE = "found.npz"
 SELECT_THRESHOLD = 2.0
 
 
@@ -76,6 +78,9 @@ class SampleRequest(Request):
         of each chain that was stopped by its grade is written, for another run to go on from.
     restarts : str or null
         File of such frames, in which their chains begin in place of their starts.
+    found : bool
+        Whether what a search looked for is written and its energies are told: converged structures,
+        saddle points, the population of an evolution.
     checkpoint : str or null
         File of a checkpoint from which the job goes on.
     checkpoint_seconds, stop_after_seconds : float
@@ -100,6 +105,7 @@ class SampleRequest(Request):
     carve: dict[str, Any] | None = None
     restart: Literal["start", "last_good_frame"] = "start"
     restarts: str | None = None
+    found: bool = False
     checkpoint: str | None = None
     checkpoint_seconds: float = 300.0
     stop_after_seconds: float | None = None
@@ -169,7 +175,11 @@ def run(request: SampleRequest, folder: Path) -> Mapping[str, Any]:
     (folder / RESTARTS_FILE).unlink(missing_ok=True)
     if len(result.restarts):
         result.restarts.save(folder / RESTARTS_FILE)
-    return {
+    found: dict[str, Any] = {}
+    if request.found:
+        as_configurations(result.found).save(folder / FOUND_FILE)
+        found = {"found": [{"name": one.name, "energy": one.energy} for one in result.found]}
+    return found | {
         "chains": [
             dataclasses.asdict(chain) | (census.counts(chain.chain) if census else {})
             for chain in result.chains

@@ -67,6 +67,10 @@ class Sampler(Protocol):
     of a frame, or None. It returns the endings of its chains, by their index, for those whose last
     frame could not tell because its piece was stopped there.
 
+    What a search looked for is the last frame of each chain that ends ``converged``, unless the
+    sampler has a method ``found()``, which tells of several
+    (:class:`~aiida_alpot.sampling.found.FoundStructure`), the best first.
+
     A sampler that can be interrupted has a method ``state()``, which tells as JSON what it needs to
     yield all frames after the one that it has just yielded (None: the chain begins once more), and
     takes that as ``moving`` in ``frames``. One that can be interrupted only between pieces of its

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aiida_alpot.sampling.base import Frame
+from aiida_alpot.sampling.found import FoundStructure, found_at_end
 from aiida_alpot.sampling.recording import Recorder
 from aiida_alpot.sampling.restarting import KnownFrame, LastKnownFrame
 from aiida_alpot.sampling.stopping import (
@@ -92,6 +93,7 @@ class Chain:
     last: Observation | None = None
     last_step: int = 0
     final: dict[str, float] = field(default_factory=dict)
+    found: FoundStructure | None = None
 
     def take(self, frame: Frame, results: dict[str, Any]) -> Stop | None:
         """Record the frame, and return what held of it, whether or not the chain ends with it."""
@@ -137,6 +139,8 @@ class Chain:
     def close(self) -> None:
         """Remember the state of the last frame, which its sampler is free to change afterwards."""
         self.final = self.describe_last()
+        if self.last is not None and self.stop is not None and self.stop.kind == "converged":
+            self.found = found_at_end(self.name, self.last.atoms, self.last.energy)
 
     def describe_last(self) -> dict[str, float]:
         """Return temperature, volume and energy of the last frame; what is known without one."""

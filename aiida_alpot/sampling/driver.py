@@ -23,6 +23,7 @@ from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Ending, Frame, Sampler
 from aiida_alpot.sampling.chains import Chain, ChainResult
 from aiida_alpot.sampling.continuation import SCHEMA, chain_state, check_state, restore_chain
+from aiida_alpot.sampling.found import FoundStructure
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
 from aiida_alpot.sampling.restarting import KnownFrame, LastKnownFrame, Restart, require_restarts
 from aiida_alpot.sampling.stopping import (
@@ -38,11 +39,13 @@ class SampleResult:
 
     ``frames`` has no labels; origins and grades are filled in. So has ``restarts``, where chains
     that were stopped by their grade can go on: the last known frame of each that has one.
+    ``found`` is what was looked for: where chains converged, or what the sampler says it is.
     """
 
     chains: tuple[ChainResult, ...]
     frames: Configurations
     restarts: Configurations
+    found: tuple[FoundStructure, ...] = ()
 
 
 def run_sampler(
@@ -136,7 +139,7 @@ def run_sampler(
         going_on: dict[str, Any] = {} if moving is None else {"moving": moving}
         leave = getattr(sampler, "leave", None)
         _drive(sampler.frames(starts, calculator, rng, **going_on), chains, pauses, leave=leave)
-        return _collect(chains, starts, name=name, turn=turn)
+        return _collect(sampler, chains, starts, name=name, turn=turn)
     for start, chain, generator in zip(starts, chains, rng.spawn(len(starts)), strict=True):
         if chain.stop is None:
             _forget_pairs(calculator)
@@ -145,7 +148,7 @@ def run_sampler(
                 going_on["restart"] = restarts[chain.name]
             _drive(sampler.frames([start], calculator, generator, **going_on), [chain], pauses)
             moving = None
-    return _collect(chains, starts, name=name, turn=turn)
+    return _collect(sampler, chains, starts, name=name, turn=turn)
 
 
 def _survives(sampler: Sampler) -> bool:
@@ -311,7 +314,7 @@ def _bare(starts: Sequence[Atoms]) -> list[Atoms]:
 
 
 def _collect(
-    chains: Sequence[Chain], starts: Sequence[Atoms], *, name: str, turn: int
+    sampler: Sampler, chains: Sequence[Chain], starts: Sequence[Atoms], *, name: str, turn: int
 ) -> SampleResult:
     kept: list[tuple[str, KeptFrame]] = [
         (chain.name, frame) for chain in chains for frame in chain.recorder.frames
@@ -325,7 +328,15 @@ def _collect(
         tuple(chain.result() for chain in chains),
         frames=_with_origins(kept, name=name, turn=turn),
         restarts=_with_origins(known, name=name, turn=turn),
+        found=_found(sampler, chains),
     )
+
+
+def _found(sampler: Sampler, chains: Sequence[Chain]) -> tuple[FoundStructure, ...]:
+    tell = getattr(sampler, "found", None)
+    if tell is not None:
+        return tuple(tell())
+    return tuple(chain.found for chain in chains if chain.found is not None)
 
 
 def _moved(start: Atoms, frame: KnownFrame) -> Atoms:

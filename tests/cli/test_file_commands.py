@@ -313,3 +313,18 @@ def test_a_potential_is_not_converted_to_a_format_of_configurations(fitted, alpo
     result = alpot("convert", fitted / "cu.mtp", "cu.xyz")
     assert result.exit_code != 0
     assert ".almtp" in str(result.output) + str(result.exception)
+
+
+def test_sample_writes_what_a_search_found(fitted, files, alpot, tmp_path):
+    words = ["sample", fitted / "cu.mtp", files / "bare.xyz", "--kind", "relaxation"]
+    words += ["--set", "fmax=0.05", "-o", "frames.xyz", "--json", "told.json"]
+    result = alpot(*words, "--found", "relaxed.xyz")
+    assert result.exit_code == 0, result.output
+    found = read_configurations(tmp_path / "relaxed.xyz")
+    told = json.loads((tmp_path / "told.json").read_text())["found"]
+    assert len(found) == len(told) >= 1
+    assert f"structures found: {len(found)}, the lowest is" in result.output
+    words[words.index("fmax=0.05") :] = ["fmax=1e-12", "steps=1", "-o", "frames.xyz"]
+    nothing = alpot(*words, "--found", "none.xyz")
+    assert "no structure was found" in nothing.output
+    assert not (tmp_path / "none.xyz").exists()

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,9 @@ from aiida_alpot.cli.options import (
     species_option,
     threads_option,
 )
+
+if TYPE_CHECKING:
+    from aiida_alpot.cli.job_folder import JobFolder
 
 SELECT_GRADE, BREAK_GRADE = 2.0, 10.0
 BREAK_SHARE = 5.0
@@ -80,6 +84,12 @@ BREAK_SHARE = 5.0
     help="Begin chains with the frames of this file, which --restarts wrote in an earlier run from "
     "the same STARTS.",
 )
+@click.option(
+    "--found",
+    type=FILE,
+    help="Write here what a search looked for: relaxed structures, saddle points, or the "
+    "population of an evolution, lowest energy first.",
+)
 @seed_option
 @threads_option
 @required_output_option
@@ -97,6 +107,7 @@ def command(
     species: tuple[str, ...],
     restarts: Path | None,
     go_on: Path | None,
+    found: Path | None,
     seed: int,
     threads: int,
     output: Path,
@@ -144,8 +155,11 @@ def command(
             starts=job.add_configurations(given, "starts"),
             seed=seed,
             threads=threads,
+            found=found is not None,
             **rules,
         )
+        if found is not None:
+            _write_found(job, found, species)
         candidates = job.configurations("candidates.npz")
         left = job.path / "restarts.npz"
         to_go_on_from = job.configurations("restarts.npz") if left.is_file() else None
@@ -154,15 +168,42 @@ def command(
     if restarts is not None and to_go_on_from is not None:
         write_configurations(to_go_on_from, restarts, species=species)
     if json_file is not None:
-        write_json({"chains": result["chains"]}, json_file)
-    for chain in result["chains"]:
-        click.echo(f"{chain['chain']}: {chain['steps']} steps, {chain['stop']}: {chain['reason']}")
+        told = {name: result[name] for name in ("chains", "found") if name in result}
+        write_json(told, json_file)
+    _tell_ends(result, found)
     written = f"; written to {output}" if len(candidates) else ""
     click.echo(f"{len(candidates)} frames kept{written}")
     if restarts is not None:
         count = 0 if to_go_on_from is None else len(to_go_on_from)
         written = f"; written to {restarts}" if count else ""
         click.echo(f"{count} chains can go on{written}")
+
+
+def _tell_ends(result: dict[str, Any], found: Path | None) -> None:
+    """Say how each chain ended, and what was found where that was asked for."""
+    for chain in result["chains"]:
+        click.echo(f"{chain['chain']}: {chain['steps']} steps, {chain['stop']}: {chain['reason']}")
+    if "found" in result:
+        click.echo(_describe_found(result["found"], found))
+
+
+def _write_found(job: JobFolder, path: Path, species: Sequence[str]) -> None:
+    """Write what a search looked for, if it found anything."""
+    from aiida_alpot.mtp.structure_files import write_configurations
+
+    searched = job.configurations("found.npz")
+    if len(searched):
+        write_configurations(searched, path, species=species)
+
+
+def _describe_found(found: list[dict[str, Any]], path: Path | None) -> str:
+    if not found:
+        return "no structure was found"
+    lowest = min(found, key=lambda one: float(one["energy"]))
+    return (
+        f"structures found: {len(found)}, the lowest is {lowest['name']} with "
+        f"{lowest['energy']:.6f} eV/atom; written to {path}"
+    )
 
 
 def _thresholds(

@@ -22,6 +22,7 @@ from ase.geometry import minkowski_reduce
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
+from aiida_alpot.sampling.found import FoundStructure
 from aiida_alpot.sampling.global_search.crossover import cross_clusters, cross_crystals
 from aiida_alpot.sampling.global_search.mutations import mutate
 from aiida_alpot.sampling.global_search.population import (
@@ -29,6 +30,7 @@ from aiida_alpot.sampling.global_search.population import (
     draw_parents,
     make_member,
     survivors,
+    without_duplicates,
 )
 from aiida_alpot.sampling.global_search.search_state import Pause, Search, restore_search
 from aiida_alpot.sampling.settings import require, setting
@@ -166,6 +168,7 @@ class Evolution:
         self._limits = make_limits(settings.min_distance_factor, settings.min_distances)
         self.is_resting = False
         self._pause: Pause | None = None
+        self._search: Search | None = None
 
     def __str__(self) -> str:
         given = self.settings
@@ -213,7 +216,7 @@ class Evolution:
         With ``moving``, the :meth:`state` of an earlier run, those from that relaxation on.
         """
         given = self.settings
-        search = Search(starts, rng, steps=[0] * len(starts))
+        search = self._search = Search(starts, rng, steps=[0] * len(starts))
         if moving is not None:
             restore_search(search, calculator, moving, width=given.fingerprint_width)
         while search.number < given.relaxations:
@@ -234,6 +237,19 @@ class Evolution:
     def state(self) -> dict[str, Any] | None:
         """Return the state before the latest relaxation as JSON."""
         return None if self._pause is None else self._pause.as_json()
+
+    def found(self) -> list[FoundStructure]:
+        """Return the members of the population by energy, without duplicates."""
+        if self._search is None:
+            return []
+        members = without_duplicates(
+            [*self._search.members, *self._search.children],
+            duplicate_limit=self.settings.duplicate_limit,
+        )
+        return [
+            FoundStructure(f"child_{member.number:04d}", member.atoms.copy(), member.energy)
+            for member in members[: self.settings.population]
+        ]
 
     def _close_generation(self, search: Search) -> None:
         given = self.settings

@@ -57,6 +57,15 @@ def fitnesses(members: Sequence[Member], *, duplicate_limit: float) -> tuple[Arr
     return fitness, n_duplicates
 
 
+def without_duplicates(members: Sequence[Member], *, duplicate_limit: float) -> list[Member]:
+    """Return members by energy, of those that are alike the lowest."""
+    kept: list[Member] = []
+    for member in sorted(members, key=lambda member: (member.energy, member.number)):
+        if all(_similarity(member, one) <= duplicate_limit for one in kept):
+            kept.append(member)
+    return kept
+
+
 def survivors(
     members: Sequence[Member],
     size: int,
