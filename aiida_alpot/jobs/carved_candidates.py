@@ -32,7 +32,7 @@ from aiida_alpot.selection.gate.cells import find_not_finite
 from aiida_alpot.selection.maxvol_selection import ENTRY_THRESHOLD, SELECT_THRESHOLD
 
 if TYPE_CHECKING:
-    from aiida_alpot.jobs.select import SelectRequest
+    from aiida_alpot.jobs.select_request import SelectRequest
 
 Array = np.ndarray
 _ALIKE = "is like a chunk that is known, or one about an atom that is known less"

@@ -33,7 +33,7 @@ from aiida_alpot.selection.rules import GRADED, RuleSettings, make_selector
 from aiida_alpot.selection.uncertainty_selection import select_uncertain
 
 if TYPE_CHECKING:
-    from aiida_alpot.jobs.select import SelectRequest
+    from aiida_alpot.jobs.select_request import SelectRequest
 
 Array = np.ndarray
 SELECTED, HELD_OUT, OVER_LIMIT, NOT_NEEDED = "selected", "held_out", "over_limit", "not_needed"

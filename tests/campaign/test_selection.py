@@ -8,7 +8,7 @@ from aiida_alpot.cli.dry_run import words_of_rule
 from aiida_alpot.configurations import concatenate
 from aiida_alpot.errors import AlpotError
 from aiida_alpot.jobs.requests import parse_request
-from aiida_alpot.jobs.select import SelectRequest
+from aiida_alpot.jobs.select_request import SelectRequest
 from aiida_alpot.selection import RULES
 
 GRADES = "grades: {gamma_select: 2"
