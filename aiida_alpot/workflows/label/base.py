@@ -26,7 +26,6 @@ from aiida_alpot.workflows.fan_out import describe_end
 from aiida_alpot.workflows.label.adoption import leave_alone
 from aiida_alpot.workflows.label.bookkeeping import BookkeepingWorkChain
 from aiida_alpot.workflows.label.deadline import OUTSTANDING
-from aiida_alpot.workflows.label.gather import MOST_JOBS
 from aiida_alpot.workflows.label.known import Job
 from aiida_alpot.workflows.label.quarantine import QUARANTINED
 from aiida_alpot.workflows.label.recipes import RECIPES, Recipes
@@ -230,8 +229,7 @@ class LabelWorkChain(BookkeepingWorkChain):
             self.forget_jobs()
         self.ctx.ended = self.ctx.ended + [entry for entry, _ in ended]
         clean_folders(self, [node for _, node in ended])
-        while len(self.ctx.ended) >= MOST_JOBS:
-            self.gather_ended()
+        self.gather_ended()
 
     def left_over(self, job: Job, node: orm.CalcJobNode) -> dict[str, Any] | None:
         """Return nothing: what is tried again, :func:`.retries.plan_retries` says."""

@@ -38,12 +38,13 @@ class BookkeepingWorkChain(KnownLabelsWorkChain):
         return any(node.is_finished_ok or "labelled" in node.outputs for node in nodes)
 
     def gather_ended(self) -> None:
-        """Gather the labels of some jobs, which need no place in the context any more."""
-        attempts, sources = self.tell_of(self.ctx.ended[:MOST_JOBS])
-        nodes = gather(LABELS, self.ctx.n_gathered, {"attempts": attempts}, sources)
-        self.ctx.gathered = {**self.ctx.gathered, **nodes}
-        self.ctx.n_gathered += 1
-        self.ctx.ended = self.ctx.ended[MOST_JOBS:]
+        """Gather the labels of many jobs, which need no place in the context any more."""
+        while len(self.ctx.ended) >= MOST_JOBS:
+            attempts, sources = self.tell_of(self.ctx.ended[:MOST_JOBS])
+            nodes = gather(LABELS, self.ctx.n_gathered, {"attempts": attempts}, sources)
+            self.ctx.gathered = {**self.ctx.gathered, **nodes}
+            self.ctx.n_gathered += 1
+            self.ctx.ended = self.ctx.ended[MOST_JOBS:]
 
     def collect(self) -> None:
         """Bring all labels together and write the ledger."""

@@ -10,7 +10,7 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.reports.provenance import ledger_entries_by_key
-from aiida_alpot.workflows.label import base, gather
+from aiida_alpot.workflows.label import bookkeeping, gather
 
 TOLD_OF_TRIES = ("node", "seconds", "core_seconds")
 
@@ -32,7 +32,7 @@ def label(python_code, emt_level):
 @pytest.fixture
 def small_tree(monkeypatch):
     """Trees of which each node gathers one or two others."""
-    monkeypatch.setattr(base, "MOST_JOBS", 1)
+    monkeypatch.setattr(bookkeeping, "MOST_JOBS", 1)
     monkeypatch.setattr(gather, "MOST_JOBS", 2)
     monkeypatch.setattr(gather, "MOST_SETS", 1)
 
@@ -70,7 +70,7 @@ def test_the_tree_changes_neither_labels_nor_ledger(label, cells, small_tree):
     # one for each of four jobs, and two that gather two of them each
     assert len(gatherings(node)) == 6
     with pytest.MonkeyPatch.context() as plain:
-        plain.setattr(base, "MOST_JOBS", 25)
+        plain.setattr(bookkeeping, "MOST_JOBS", 25)
         plain.setattr(gather, "MOST_JOBS", 25)
         flat = label(cells, look_up=False, min_success=0.5)
     assert gatherings(flat) == []
