@@ -122,8 +122,10 @@ class EvolutionSettings:
         for name in ("crossover", "mutation_of_children", "random"):
             value = getattr(self, name)
             require(0 <= value <= 1, name, value, "a share from 0 to 1")
-        for name in ("fmax", "fingerprint_width", "duplicate_limit"):
+        for name in ("fmax", "duplicate_limit"):
             require(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
+        width = self.fingerprint_width
+        require(0 < width <= 1, "fingerprint_width", width, "a positive number, at most 1 A")
         self.of_random_structures()
         self.relaxation(crystals=True)
 

@@ -84,10 +84,10 @@ class DecorationsSettings:
         for symbol, volume in (self.volumes or {}).items():
             require(volume > 0, f"volumes.{symbol}", volume, "a positive number")
         require(
-            self.symmetry_tolerance > 0,
+            0 < self.symmetry_tolerance <= 1,
             "symmetry_tolerance",
             self.symmetry_tolerance,
-            "a positive number",
+            "a positive number, at most 1 A",
         )
 
 

@@ -16,6 +16,8 @@ from aiida_alpot.periodic_cells import complete_cells
 from aiida_alpot.sampling.settings import require
 
 Array = np.ndarray
+LARGEST_FACTOR = 5.0
+"""Share of the sum of covalent radii beyond which no limit is meant, but a distance in A."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ def make_limits(factor: float, distances: Mapping[str, float] | None) -> PairLim
         If the factor or a distance is negative or no number, or a key is no pair of chemical
         symbols.
     """
-    fits = factor >= 0 and np.isfinite(factor)
-    require(bool(fits), "min_distance_factor", factor, "zero or a positive number")
+    fits = 0 <= factor <= LARGEST_FACTOR
+    allowed = f"zero or a positive number, at most {LARGEST_FACTOR:g}"
+    require(fits, "min_distance_factor", factor, allowed)
     given = {}
     for pair, distance in (distances or {}).items():
         symbols = pair.split("-")
