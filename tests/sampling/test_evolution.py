@@ -164,6 +164,11 @@ def test_starts_that_do_not_belong_together_are_refused(rng):
         run_sampler(sampler, [copper, gold], EMT(), rng=rng)
     with pytest.raises(GeometryError, match="is one atom; a search needs two or more"):
         run_sampler(sampler, [bulk("Cu")], EMT(), rng=rng)
+    cluster = copper.copy()
+    cluster.pbc = False
+    pressed = make_sampler("evolution", {"relaxations": 3, "population": 2, "pressure_GPa": 1})
+    with pytest.raises(GeometryError, match="clusters have no volume"):
+        run_sampler(pressed, [cluster], EMT(), rng=rng)
     slab = copper.copy()
     slab.pbc = (True, True, False)
     with pytest.raises(GeometryError, match="periodic in some directions only"):

@@ -189,6 +189,11 @@ class Evolution:
         first = starts[0]
         if first.pbc.any() and self.settings.first_generation == "crystals":
             space_group(1)  # says so if spglib is missing
+        if self.settings.pressure_GPa and not first.pbc.any():
+            raise GeometryError(
+                f"'pressure_GPa' is {self.settings.pressure_GPa:g}, and clusters have no volume "
+                "for it to act on; leave it out."
+            )
         for index, start in enumerate(starts):
             name = start.info.get("identifier", index)
             if len(start) < 2:
