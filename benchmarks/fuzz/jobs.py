@@ -67,6 +67,7 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         "carve": {"above_atoms": 100, "radius": 6.0, "vacuum": 5.0},
         "restart": "last_good_frame",
         "restarts": "b.npz",
+        "found": True,
         "checkpoint": "checkpoint.json",
         "checkpoint_seconds": 300.0,
         "stop_after_seconds": None,
