@@ -76,7 +76,11 @@ def test_a_dry_run_says_what_a_path_search_does(campaign_of, tmp_path):
 @pytest.mark.parametrize(
     ("ends", "chosen", "message"),
     [
-        (jumps(1)[:1] + jumps(1), "jumps", r"explore\[0\].starts: The number of starts of a path search is 3"),
+        (
+            jumps(1)[:1] + jumps(1),
+            "jumps",
+            r"explore\[0\].starts: The number of starts of a path search is 3",
+        ),
         (jumps(1, edges=(3.6, 3.7)), "jumps", "jumps_000 and jumps_001 are the ends of a path"),
         (jumps(1), "jumps, bulk", "a path search is 3"),
     ],
