@@ -29,6 +29,7 @@ class SampleCalculation(ContinuedCalculation):
         "candidates": ("candidates.npz", ConfigurationsData, True),
         "audit": ("audit.npz", ConfigurationsData, False),
         "restarts": ("restarts.npz", ConfigurationsData, False),
+        "found": ("found.npz", ConfigurationsData, False),
     }
 
     @classmethod

@@ -13,6 +13,7 @@ from aiida_alpot.jobs.requests import to_plain_json
 from aiida_alpot.mtp.pair_tables import dump_pair_tables, pair_commands
 from aiida_alpot.mtp.structure_files import write_configurations
 from aiida_alpot.reports.calculations import find_potcar_text
+from aiida_alpot.reports.found import FoundByJob, describe_found, found_by_searches
 from aiida_alpot.reports.lammps_files import lammps_files
 from aiida_alpot.reports.provenance import (
     potential_of_campaign,
@@ -29,6 +30,8 @@ NOTE = """\
 potential.mtp     the potential in the format of MLIP-2
 training.xyz      what it was trained on, with labels (extended XYZ)
 test_NAME.xyz     frozen test sets, where there are any
+found_NAME.xyz    what the searches of the last turn found, where there are any; energies
+                  by the potential stand in provenance.json
 active_set.npz    the active set, for extrapolation grades
 potential.almtp   potential and active set in the format of MLIP-3
 provenance.json   where each training configuration and its label came from
@@ -90,9 +93,10 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
     """
     potential = potential_of_campaign(node)
     fit = potential.creator
+    found = found_by_searches(node)
     files: dict[str, bytes | str] = {
         "potential.mtp": potential.get_text(),
-        "provenance.json": _provenance(node, potential),
+        "provenance.json": _provenance(node, potential, found),
         "README.txt": _note(node, potential),
     }
     core = potential.get_potential().core
@@ -112,6 +116,7 @@ def export_campaign(node: Any, folder: Path, *, force: bool = False) -> list[Pat
             files["potential.almtp"] = _almtp(potential, link.node.content, training)
     for link in fit.base.links.get_incoming(link_label_filter="test__%").all():
         sets[f"test_{link.link_label.removeprefix('test__')}.xyz"] = [link.node]
+    sets |= {f"found_{one.job}.xyz": [one.node] for one in found}
     return _write(folder, files, sets, force=force)
 
 
@@ -193,13 +198,14 @@ def note_on_core(potential: MomentTensorPotential) -> str:
     return NOTE_ON_OVERLAY.format(radii=radii, commands=commands)
 
 
-def _provenance(node: Any, potential: Any) -> str:
+def _provenance(node: Any, potential: Any, found: list[FoundByJob]) -> str:
     content = {
         "campaign": {"name": node.inputs.settings.get_dict()["name"], "uuid": node.uuid},
         "potential": potential.uuid,
         "fit": potential.creator.uuid,
         "settings": node.inputs.settings.get_dict(),
         "training": training_configurations(potential),
+        "found": describe_found(found),
         "ledger": node.outputs.ledger.get_dict()["entries"] if "ledger" in node.outputs else None,
     }
     return json.dumps(to_plain_json(content), indent=1, allow_nan=False) + "\n"

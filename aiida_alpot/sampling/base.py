@@ -69,7 +69,8 @@ class Sampler(Protocol):
 
     What a search looked for is the last frame of each chain that ends ``converged``, unless the
     sampler has a method ``found()``, which tells of several
-    (:class:`~aiida_alpot.sampling.found.FoundStructure`), the best first.
+    (:class:`~aiida_alpot.sampling.found.FoundStructure`), the best first. One that is run for what
+    it finds says ``searches = True``: campaigns keep that.
 
     A sampler that can be interrupted has a method ``state()``, which tells as JSON what it needs to
     yield all frames after the one that it has just yielded (None: the chain begins once more), and

@@ -20,6 +20,7 @@ from ase import Atoms
 
 from aiida_alpot.errors import InputFileError
 from aiida_alpot.sampling.census import FrameCensus, _Count
+from aiida_alpot.sampling.found import FoundStructure
 from aiida_alpot.sampling.recording import KeptFrame, Recorder
 from aiida_alpot.sampling.restarting import frame_state, restore_frame
 from aiida_alpot.sampling.stopping import Stop, StopOnEnergyChange
@@ -107,6 +108,9 @@ def chain_state(chain: Any) -> dict[str, Any]:
         "last_step": chain.last.step if chain.last is not None else chain.last_step,
         "first_energy": starts[0] if starts else None,
         "known": frame_state(chain.memory),
+        "found": None
+        if chain.found is None
+        else {"atoms": describe_atoms(chain.found.atoms), "energy": chain.found.energy},
         "recorder": {
             "interval": recorder._interval,
             "window_start": recorder._window_start,
@@ -142,6 +146,10 @@ def restore_chain(chain: Any, state: Mapping[str, Any]) -> None:
         if isinstance(condition, StopOnEnergyChange):
             condition._start = state["first_energy"]
     restore_frame(chain.memory, state.get("known"))
+    found = state.get("found")
+    if found is not None:
+        atoms, energy = atoms_from(found["atoms"]), float(found["energy"])
+        chain.found = FoundStructure(chain.name, atoms, energy)
     told, recorder = state["recorder"], chain.recorder
     recorder.frames = [
         KeptFrame(atoms_from(one["atoms"]), int(one["step"]), float(one["grade"]))

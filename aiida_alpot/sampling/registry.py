@@ -76,6 +76,11 @@ def make_sampler(kind: str, settings: Mapping[str, Any]) -> Sampler:
     return made
 
 
+def is_search(kind: str) -> bool:
+    """Return whether the sampler ``kind`` is run for the structures that it finds."""
+    return bool(getattr(SAMPLERS[kind][0], "searches", False))
+
+
 def describe(kind: str, settings: Mapping[str, Any]) -> str:
     """Return in one sentence what the sampler will do, for a dry run."""
     return str(make_sampler(kind, settings))

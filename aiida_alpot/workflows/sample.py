@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec
 from aiida_alpot.calculations import SampleCalculation
 from aiida_alpot.data import ActiveSetData, ConfigurationsData, PotentialData
 from aiida_alpot.errors import SettingError
+from aiida_alpot.sampling.registry import is_search
 from aiida_alpot.workflows.continuing import CHECKPOINT, go_on, refused_checkpoint
 from aiida_alpot.workflows.fan_out import FanOutWorkChain, is_fault_of_the_job
 from aiida_alpot.workflows.options import job_options
@@ -64,6 +65,13 @@ class SampleWorkChain(FanOutWorkChain):
             help="Frames that each job drew at random of those that the grade vouches for.",
         )
         RESTARTS.define_output(spec)
+        spec.output_namespace(
+            "found",
+            valid_type=ConfigurationsData,
+            dynamic=True,
+            required=False,
+            help="What searches looked for, by the name of the job; energies are in its result.",
+        )
         spec.output_namespace(
             "results", valid_type=orm.Dict, dynamic=True, help="Result of each job."
         )
@@ -145,6 +153,8 @@ class SampleWorkChain(FanOutWorkChain):
                 self.out(f"candidates.{name}", outputs.candidates)
             if "audit" in outputs and outputs.audit.n_configurations:
                 self.out(f"audits.{name}", outputs.audit)
+            if "found" in outputs and outputs.found.n_configurations:
+                self.out(f"found.{name}", outputs.found)
             if "restarts" in outputs:
                 self.out(f"{RESTARTS.port}.{name}", outputs.restarts)
         names = {entry["name"] for entry, _ in self.all_attempts()}
@@ -180,5 +190,6 @@ def sample_request(
         "gamma_known": grades.gamma_select,
         "audit_frames": audit_frames,
         "audit_seed": derive_seed(settings["seed"], turn, "audit"),
+        **({"found": True} if is_search(str(sampler.sampler["kind"])) else {}),
         **({"carve": dict(settings["carve"])} if settings.get("carve") else {}),
     }

@@ -157,6 +157,20 @@ def test_a_job_that_is_interrupted_leaves_the_same_frames_to_go_on_from(job, kin
     assert (in_parts(job, "part", kind, **keys) / "restarts.npz").read_bytes() == left
 
 
+def test_a_job_that_is_interrupted_finds_what_it_would_have_found(job, stop_after):
+    sampler = {"kind": "relaxation", "steps": 60, "fmax": 0.05}
+    keys = {"sampler": sampler, "found": True, "calculator": {"ase": "EMT"}}
+    keys |= {"gamma_select": None, "gamma_known": None, "audit_frames": 0}
+    told, folder = job("whole", "relaxation", **keys)
+    assert len(told["found"]) == 2
+    steps = [one["steps"] for one in told["chains"]]
+    stop_after(2, steps[0] + 1)
+    there = in_parts(job, "part", "relaxation", **keys)
+    part = json.loads((there / "result.json").read_text(encoding="utf-8"))
+    assert part["found"] == told["found"]
+    assert (there / "found.npz").read_bytes() == (folder / "found.npz").read_bytes()
+
+
 @pytest.mark.parametrize("kind", ["langevin", "npt", "contour", "metadynamics", "relaxation"])
 def test_a_job_whose_chains_go_on_and_that_is_interrupted_ends_in_the_same_bits(
     job, kind, stop_after, potential_folder, tmp_path

@@ -5,6 +5,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from ase.build import bulk
+from ase.calculators.emt import EMT
 
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.data import ConfigurationsData
@@ -54,3 +55,15 @@ def test_frames_of_the_path_are_candidates(sampled):
     candidates = sampled.outputs.candidates.barriers_000.get_configurations()
     assert set(candidates.chain) == {"start", "end"}
     assert set(candidates.sampler) == {"barriers"}
+
+
+def test_the_saddle_point_and_the_relaxed_end_are_handed_out(sampled):
+    found = sampled.outputs.found.barriers_000
+    told = sampled.outputs.results.barriers_000["found"]
+    saddle, end = found.get_configurations()
+    assert [one["name"] for one in told] == ["start", "end"]
+    for atoms, one in zip((saddle, end), told, strict=True):
+        atoms.calc = EMT()
+        assert atoms.get_potential_energy() / len(atoms) == pytest.approx(one["energy"], abs=1e-9)
+    assert 0.3 < 3 * (told[0]["energy"] - told[1]["energy"]) < 1.5, "a barrier of copper, eV"
+    assert found.creator.process_label == "SampleCalculation"

@@ -162,6 +162,7 @@ class Evolution:
     """
 
     joint: ClassVar[bool] = True
+    searches: ClassVar[bool] = True
     independent: ClassVar[bool] = False
     in_pieces: ClassVar[bool] = True
 

@@ -95,6 +95,7 @@ class PathSearch:
     """
 
     joint: ClassVar[bool] = True
+    searches: ClassVar[bool] = True
     independent: ClassVar[bool] = False
     starts_together: ClassVar[int] = 2
 

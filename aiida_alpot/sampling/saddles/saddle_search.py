@@ -74,6 +74,7 @@ class SaddleSearch:
     """
 
     joint: ClassVar[bool] = False
+    searches: ClassVar[bool] = True
     independent: ClassVar[bool] = False
 
     def __init__(self, settings: SaddleSearchSettings) -> None:
