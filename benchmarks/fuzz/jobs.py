@@ -7,11 +7,14 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from ase.build import bulk
+
 from aiida_alpot.configurations import Configurations
 from aiida_alpot.fitting.journal import Journal
 from aiida_alpot.jobs.label_driver import begin_progress, parse_configurations
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.sampling.continuation import chain_state
+from aiida_alpot.sampling.found import FoundStructure
 from aiida_alpot.sampling.recording import KeptFrame, Recorder, RecordRules
 from aiida_alpot.sampling.restarting import LastKnownFrame
 from aiida_alpot.sampling.stopping import Stop
@@ -239,6 +242,7 @@ def bare_chain(name: str) -> Any:
         last=None,
         last_step=0,
         memory=LastKnownFrame(2.0, 1),
+        found=FoundStructure(name, bulk("Cu"), -3.5),
     )
 
 
