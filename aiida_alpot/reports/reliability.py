@@ -126,6 +126,8 @@ def reliability_plot(turns: Sequence[TurnReliability]) -> str:
 
     The line is what the factor of all turns promises for 99 % of the atoms.
     """
+    from matplotlib.ticker import MaxNLocator
+
     total = Calibration()
     for one in turns:
         total = total + one.calibration
@@ -156,4 +158,5 @@ def reliability_plot(turns: Sequence[TurnReliability]) -> str:
         shares.set_ylim(0, 1.04)
         shares.set_title("Share of atoms within earlier bounds")
         shares.set_xlabel("turn")
+        shares.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return _svg(figure)
