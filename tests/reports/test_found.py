@@ -13,8 +13,8 @@ from aiida_alpot.data import ConfigurationsData
 from aiida_alpot.reports.found import describe_found, found_by_searches
 
 
-def process(name, caller=None, **inputs):
-    node = orm.WorkChainNode(process_type=f"aiida.workflows:alpot.{name}")
+def process(name, caller=None, package="alpot", **inputs):
+    node = orm.WorkChainNode(process_type=f"aiida.workflows:{package}.{name}")
     for label, given in inputs.items():
         node.base.links.add_incoming(given.store(), LinkType.INPUT_WORK, label)
     if caller is not None:
@@ -46,7 +46,7 @@ def searched(turn, number, energies):
 
 @pytest.fixture
 def campaign(aiida_profile):
-    return process("campaign")
+    return process("campaign", package="test")  # which those who list campaigns do not meet
 
 
 def test_the_last_turn_with_a_search_counts(campaign):
