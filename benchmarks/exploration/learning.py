@@ -37,10 +37,12 @@ def learn(
     *,
     labels: int,
     seed: int,
+    at_end: Callable[[MomentTensorPotential], dict[str, Any]] = lambda _: {},
 ) -> list[dict[str, Any]]:
     """Fit and add labels until there are ``labels``; return the errors after each fit.
 
     Every fit begins with the potential of the one before; it ends early where nothing is chosen.
+    What ``at_end`` says of the last potential is added to its errors.
     """
     potential = start_potential(
         training, level=teacher.level, cutoff=teacher.cutoff, min_distance=MIN_DISTANCE, seed=seed
@@ -51,10 +53,10 @@ def learn(
             training, initial=potential, weights=WEIGHTS, max_iterations=MOST_ITERATIONS, seed=seed
         ).potential
         curve.append({**costs_of(training), **test_errors(potential, tests)})
-        if len(training) >= labels:
-            return curve
-        more = choose(potential, training, len(curve))
+        full = len(training) >= labels
+        more = Configurations.empty() if full else choose(potential, training, len(curve))
         if not len(more):
+            curve[-1] |= at_end(potential)
             return curve
         training = concatenate([training, more.select(np.arange(min(len(more), labels)))])
 

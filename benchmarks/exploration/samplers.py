@@ -9,7 +9,8 @@ as many labels; with ``biased`` they also climb the extrapolation grade. Of a sa
 has no bias of its own, that is the search on the biased surface U - alpha B. Two ways without
 exploration say what it is worth: ``derived`` labels the derived structures themselves, and
 ``random`` any frame of the dynamics. Judged on frozen sets: gentle (relaxation trajectories of
-other structures) and difficult (derived structures). Prints a line for each scheme, and JSON:
+other structures) and difficult (derived structures), by errors, by angles between true and predicted
+forces, and by barriers of vacancy jumps. Prints a line for each scheme, and JSON:
 
 ``python -m benchmarks.exploration.samplers [--teacher emt] [--seeds 5] [--json FILE] [--plot
 FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potential of Ni. Schemes
@@ -19,7 +20,8 @@ that a seed of FILE lacks are run for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from ase.optimize import BFGS
 
 from aiida_alpot.bias.from_settings import make_biased
 from aiida_alpot.configurations import Configurations
+from aiida_alpot.fitting.metrics import errors
+from aiida_alpot.fitting.prediction import predict
 from aiida_alpot.grading.active_set import build_active_set
 from aiida_alpot.mtp.calculator import MTP
 from aiida_alpot.mtp.evaluate import evaluate
@@ -39,6 +43,7 @@ from aiida_alpot.sampling.recording import RecordRules
 from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import StopRules
 
+from .barriers import Barrier, barrier_error, vacancy_jumps
 from .curves import FIGURE, TESTS, draw, summarize
 from .learning import interval, learn
 from .pools import SMALLEST, deformed
@@ -71,6 +76,11 @@ SCHEMES = (
     *KINDS,
     *(f"{name}_biased" for name in BIASES),
 )
+FURTHER: dict[str, Callable[[dict[str, Any]], float]] = {
+    "angle_gentle_deg": lambda last: last["angle_deg"]["gentle"],
+    "angle_difficult_deg": lambda last: last["angle_deg"]["difficult"],
+    "barriers_meV": lambda last: last["barriers_meV"],
+}
 STARTS_PER_TURN, TURNS = 8, 6
 LARGEST_FORCE = 25.0  # eV/A, predicted
 SECOND = {"emt": "Au"}  # the alloy's other metal
@@ -197,6 +207,8 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
         "gentle": teacher.label(relaxation_frames(teacher, derive(teacher, frozen, 12), 4)),
         "difficult": teacher.label(derive(teacher, frozen, 50)),
     }
+    second, lattice = SECOND.get(teacher.name), MIXED_LATTICE.get(teacher.name, teacher.lattice)
+    barriers = vacancy_jumps(teacher, other=second, lattice=lattice)
     result = known or {"seed": seed, "curves": {}, "seconds": {}}
     for scheme in (scheme for scheme in SCHEMES if scheme not in result["curves"]):
         generator = np.random.default_rng([seed, 1])  # the same derived structures for all
@@ -213,7 +225,8 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
 
         begun = time.process_time()
         labels = len(training) + STARTS_PER_TURN * TURNS
-        curve = learn(teacher, training, tests, next_labels, labels=labels, seed=seed)
+        judge = partial(judge_further, tests=tests, barriers=barriers)
+        curve = learn(teacher, training, tests, next_labels, labels=labels, seed=seed, at_end=judge)
         result["curves"][scheme] = curve
         result["seconds"][scheme] = round(time.process_time() - begun, 1)
         last = curve[-1]
@@ -224,6 +237,19 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
         )
         print(f"{teacher.name} seed {seed} {scheme}: {last['labels']} labels; {told}", flush=True)
     return result
+
+
+def judge_further(
+    potential: MomentTensorPotential,
+    *,
+    tests: Mapping[str, Configurations],
+    barriers: list[Barrier],
+) -> dict[str, Any]:
+    """Return angles between true and predicted forces, and the error of barriers."""
+    angles = {
+        name: errors(one, predict(potential, one)).forces_angle for name, one in tests.items()
+    }
+    return {"angle_deg": angles, "barriers_meV": barrier_error(potential, barriers)}
 
 
 def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -244,6 +270,23 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
             for test, one in found.items()
         )
         summary["lines"].append(f"force errors of {name} with a bias over those without: {told}")
+    summary |= compare_further(results)
+    return summary
+
+
+def compare_further(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return angles and errors of barriers, and over those of ``random`` or without a bias."""
+    summary: dict[str, Any] = {"further": {}}
+    for scheme in SCHEMES:
+        base = scheme.removesuffix("_biased") if scheme.endswith("_biased") else "random"
+        found = {}
+        for name, figure in FURTHER.items():
+            mine, theirs = (
+                [figure(one["curves"][way][-1]) for one in results] for way in (scheme, base)
+            )
+            ratios = [own / other for own, other in zip(mine, theirs, strict=True)]
+            found[name] = {"mean": interval(mine), f"over_{base}": interval(ratios)}
+        summary["further"][scheme] = found
     return summary
 
 
