@@ -9,8 +9,8 @@ as many labels; with ``biased`` they also climb the extrapolation grade. Of a sa
 has no bias of its own, that is the search on the biased surface U - alpha B. Two ways without
 exploration say what it is worth: ``derived`` labels the derived structures themselves, and
 ``random`` any frame of the dynamics. Judged on frozen sets: gentle (relaxation trajectories of
-other structures) and difficult (derived structures), by errors, by angles between true and predicted
-forces, and by barriers of vacancy jumps. Prints a line for each scheme, and JSON:
+other structures) and difficult (derived structures), by errors, by angles between true and
+predicted forces, and by barriers of vacancy jumps. Prints a line for each scheme, and JSON:
 
 ``python -m benchmarks.exploration.samplers [--teacher emt] [--seeds 5] [--json FILE] [--plot
 FILE]``; EMT teaches Cu-Au, ``--teacher mtp --data FOLDER`` the published potential of Ni. Schemes
