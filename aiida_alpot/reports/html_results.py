@@ -14,7 +14,7 @@ from aiida_alpot.reports.cost_tables import cost_tables, forecast_line
 from aiida_alpot.reports.html_elements import make_table, pretty, show_grade, show_picture
 from aiida_alpot.reports.outcome import Figure
 from aiida_alpot.reports.plots import learning_curves, parity_plots
-from aiida_alpot.reports.reliability import reliability_plot
+from aiida_alpot.reports.reliability_plot import reliability_plot
 from aiida_alpot.reports.report_data import ReportData
 
 

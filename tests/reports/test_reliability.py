@@ -16,7 +16,8 @@ from aiida_alpot.grading.committee import CommitteeGrader
 from aiida_alpot.grading.grader import ExtrapolationGrader
 from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.reports.html import render_report
-from aiida_alpot.reports.reliability import TurnReliability, compare, reliability_plot
+from aiida_alpot.reports.reliability import TurnReliability, compare
+from aiida_alpot.reports.reliability_plot import reliability_plot
 
 
 @pytest.fixture(scope="module")
