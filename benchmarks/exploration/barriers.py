@@ -28,8 +28,9 @@ REPEATS = 2
 
 @dataclass(frozen=True)
 class Barrier:
-    """A jump as the teacher has it: relaxed start, saddle point, barrier in eV."""
+    """A jump as the teacher has it: ends of it, relaxed start, saddle point, barrier in eV."""
 
+    ends: tuple[Atoms, ...]
     start: Atoms
     saddle: Atoms
     energy: float
@@ -86,7 +87,7 @@ def _find(crystal: Atoms, teacher: Teacher) -> Barrier:
     saddle.calc = calculator
     energy = float(saddle.get_potential_energy()) - float(low.info["energy"])
     saddle.calc = None
-    return Barrier(low, saddle, energy)
+    return Barrier((start, end), low, saddle, energy)
 
 
 def _jump(crystal: Atoms) -> list[Atoms]:
