@@ -7,7 +7,7 @@ on. Told are, for each iteration, chunks, uncertainty delta = 2.58 sigma and tru
 how many atoms are within their delta, the relaxed energy, and the errors on larger clusters that
 were never seen. Prints a line for each iteration, and JSON:
 
-``python benchmarks/exploration/chunks_pt260.py [--seeds 5] [--grader grade] [--json FILE]``.
+``python -m benchmarks.exploration.chunks_pt260 [--seeds 5] [--grader grade] [--json FILE]``.
 
 ``--grader`` says what chooses the atoms: the committee (default), neighbourhood grades of its first
 member, or chance; the committee tells delta in any case. ``--whole`` adds so many rattled clusters
@@ -45,6 +45,8 @@ from aiida_alpot.mtp.evaluate import evaluate
 from aiida_alpot.mtp.jacobian import make_environment
 from aiida_alpot.mtp.potential import MomentTensorPotential
 from aiida_alpot.neighbors import smallest_distance
+
+from .seeds import write_by_line
 
 Array = np.ndarray
 UNSEEN = {309: (9, 4), 561: (11, 5), 1415: (15, 7)}
@@ -402,7 +404,7 @@ def main() -> None:
         runs.append(run)
         print({key: run[key] for key in ("unseen", "relaxation", "accepted")}, flush=True)
         if options.json is not None:
-            options.json.write_text(json.dumps({"runs": runs}, indent=1, default=str))
+            write_by_line(options.json, {}, "runs", runs)
     if options.plot is not None:
         before = [json.loads(path.read_text()) for path in options.draw]
         draw([run for one in before for run in one["runs"]] + runs, options.plot)

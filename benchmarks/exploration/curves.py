@@ -18,6 +18,7 @@ TESTS = ("gentle", "difficult")
 FIGURE = "forces_eV_per_A"
 TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 FEWER_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+DECADES = tuple(digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5))
 BIASED = "_biased"
 
 
@@ -160,3 +161,31 @@ def _tell(name: str, found: dict[str, Any], seeds: int, bases: Sequence[str]) ->
             told.append(f"{one['never_reached']} of {seeds} seeds never")
         parts.append(f"{test}: {', '.join(told)}")
     return f"{name:21} " + "; ".join(parts)
+
+
+def draw_by_seed(
+    values: Mapping[int, Sequence[float]],
+    labels: Sequence[str],
+    path: Path,
+    *,
+    title: str,
+    what: str,
+) -> None:
+    """Draw a value of each way on a logarithmic axis, a line a seed: the comparison is paired."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+    for seed, mine in values.items():
+        axes.plot(range(len(labels)), mine, "o-", linewidth=0.8, alpha=0.7, label=seed)
+    axes.legend(title="seed", frameon=False)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set(yscale="log", title=title)
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in DECADES if low < tick < high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+    axes.set_ylabel(what)
+    figure.savefig(path, dpi=120)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from scipy.optimize import isotonic_regression
 from scipy.stats import t as student
 
@@ -25,8 +26,28 @@ MOST_ITERATIONS = 60
 MIN_DISTANCE = 1.6  # A, lower end of the radial functions, the same for every training set
 FIGURES = {"energy_meV_per_atom": "energy_rmse", "forces_eV_per_A": "forces_rmse"}
 
+Explore = Callable[[MomentTensorPotential, Configurations, np.random.Generator], Sequence[Atoms]]
+"""From potential, training set and random numbers to the frames of an exploration."""
 Choose = Callable[[MomentTensorPotential, Configurations, int], Configurations]
 """From potential, training set and turn to what is labelled next."""
+
+
+def labelling(
+    teacher: Teacher,
+    explore: Callable[
+        [MomentTensorPotential, Configurations, np.random.Generator], Sequence[Atoms]
+    ],
+    rng: np.random.Generator,
+) -> Choose:
+    """Return what has the teacher label the frames of each exploration, if there are any."""
+
+    def choose(
+        potential: MomentTensorPotential, known: Configurations, turn: int
+    ) -> Configurations:
+        frames = explore(potential, known, rng.spawn(1)[0])
+        return teacher.label(frames) if frames else Configurations.empty()
+
+    return choose
 
 
 def learn(

@@ -12,6 +12,7 @@ by the error of the barriers (:mod:`.barriers`). Prints a line for each way, and
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import StopRules
 
 from .barriers import Barrier, barrier_error, vacancy_jumps
-from .learning import interval, learn
+from .curves import draw_by_seed
+from .learning import interval, labelling, learn
 from .samplers import MIXED_LATTICE, SECOND, choose, derive, relaxation_frames
 from .seeds import run_seeds
 from .teachers import Teacher
@@ -40,14 +42,13 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "paths": ("path_search", {"fmax": 0.05, "relax_fmax": 0.05}),
 }
 TURNS, DERIVED = 4, 24
-TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # meV, of the plot
 
 
 def explore(
     way: str,
+    jumps: list[Barrier],
     potential: MomentTensorPotential,
     training: Configurations,
-    jumps: list[Barrier],
     rng: np.random.Generator,
 ) -> list[Atoms]:
     """Return a frame of each chain, two of each jump."""
@@ -84,18 +85,9 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
     jumps = vacancy_jumps(teacher, other=SECOND.get(teacher.name), lattice=lattice)
     result = known or {"seed": seed, "curves": {}}
     for way in (way for way in WAYS if way not in result["curves"]):
-        generator = np.random.default_rng([seed, 1])
-
-        def next_labels(
-            potential: MomentTensorPotential,
-            known: Configurations,
-            turn: int,
-            way: str = way,
-            generator: np.random.Generator = generator,
-        ) -> Configurations:
-            frames = explore(way, potential, known, jumps, generator.spawn(1)[0])
-            return teacher.label(frames) if frames else Configurations.empty()
-
+        next_labels = labelling(
+            teacher, partial(explore, way, jumps), np.random.default_rng([seed, 1])
+        )
         curve = learn(
             teacher,
             training,
@@ -140,24 +132,11 @@ def tell(summary: dict[str, Any]) -> list[str]:
 
 def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
     """Draw the errors of each seed, a line a seed."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
-    for one in results:
-        errors = [one["curves"][way][-1]["barriers_meV"] for way in WAYS]
-        axes.plot(range(len(WAYS)), errors, "o-", linewidth=0.8, alpha=0.7, label=one["seed"])
-    axes.set_xticks(range(len(WAYS)), list(WAYS))
-    axes.set(yscale="log", title=f"{teacher.element}, teacher {teacher.name}")
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in TICKS if low < tick < high]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks([], minor=True)
-    axes.set_ylabel("mean error of barriers, meV")
-    axes.legend(title="seed", frameon=False)
-    figure.savefig(path, dpi=120)
+    errors = {
+        one["seed"]: [one["curves"][way][-1]["barriers_meV"] for way in WAYS] for one in results
+    }
+    title = f"{teacher.element}, teacher {teacher.name}"
+    draw_by_seed(errors, list(WAYS), path, title=title, what="mean error of barriers, meV")
 
 
 def main() -> None:

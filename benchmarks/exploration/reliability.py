@@ -36,6 +36,7 @@ from aiida_alpot.sampling.registry import make_sampler
 from aiida_alpot.sampling.stopping import Observation, StopRules
 from aiida_alpot.selection import select
 
+from .curves import draw_by_seed
 from .learning import MIN_DISTANCE, MOST_ITERATIONS, WEIGHTS, interval
 from .pools import first_training, parents, trajectory
 from .seeds import run_seeds
@@ -47,7 +48,6 @@ STEPS_TO_LEARN, STEPS_TO_JUDGE = 2000, 20000
 GAMMA_SELECT, GAMMA_BREAK = 2.0, 10.0
 EVERY = 10
 PER_TURN, MOST_TURNS = 10, 20
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # eV/A, of the plot
 BROKEN = 100.0  # eV/A; a trajectory that has left all sense counts with this error
 
 
@@ -232,32 +232,22 @@ def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def draw(results: list[dict[str, Any]], path: Path, teacher: Teacher) -> None:
     """Draw the largest error of each seed, both ways, with and without control; a line a seed."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     bars = [
         (way, name, label)
         for way in ("passive", "active")
         for name, label in (
             ("largest_error", way),
-            ("largest_error_controlled", f"{way}, grade control"),
+            ("largest_error_controlled", f"{way},\ngrade control"),
         )
     ]
-    for one in results:
-        errors = [one[way][name] for way, name, _ in bars]
-        axes.plot(range(len(bars)), errors, "o-", linewidth=0.8, alpha=0.7, label=one["seed"])
-    axes.legend(title="seed", frameon=False)
-    axes.set_xticks(range(len(bars)), [label.replace(", ", ",\n") for *_, label in bars])
-    axes.set(yscale="log", title=f"{teacher.element}, teacher {teacher.name}")
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in TICKS if low < tick < high]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks([], minor=True)
-    axes.set_ylabel("largest true force error in dynamics, eV/A")
-    figure.savefig(path, dpi=120)
+    errors = {one["seed"]: [one[way][name] for way, name, _ in bars] for one in results}
+    draw_by_seed(
+        errors,
+        [label for *_, label in bars],
+        path,
+        title=f"{teacher.element}, teacher {teacher.name}",
+        what="largest true force error in dynamics, eV/A",
+    )
 
 
 def tell(summary: dict[str, Any]) -> Iterator[str]:

@@ -45,7 +45,7 @@ from aiida_alpot.sampling.stopping import StopRules
 
 from .barriers import Barrier, barrier_error, vacancy_jumps
 from .curves import FIGURE, TESTS, draw, summarize
-from .learning import interval, learn
+from .learning import interval, labelling, learn
 from .pools import SMALLEST, deformed
 from .seeds import run_seeds
 from .teachers import Teacher
@@ -211,18 +211,9 @@ def run_seed(teacher: Teacher, seed: int, known: dict[str, Any] | None = None) -
     barriers = vacancy_jumps(teacher, other=second, lattice=lattice)
     result = known or {"seed": seed, "curves": {}, "seconds": {}}
     for scheme in (scheme for scheme in SCHEMES if scheme not in result["curves"]):
-        generator = np.random.default_rng([seed, 1])  # the same derived structures for all
-
-        def next_labels(
-            potential: MomentTensorPotential,
-            known: Configurations,
-            turn: int,
-            scheme: str = scheme,
-            generator: np.random.Generator = generator,
-        ) -> Configurations:
-            frames = explore(scheme, teacher, potential, known, generator.spawn(1)[0])
-            return teacher.label(frames) if frames else Configurations.empty()
-
+        # the same derived structures for all
+        generator = np.random.default_rng([seed, 1])
+        next_labels = labelling(teacher, partial(explore, scheme, teacher), generator)
         begun = time.process_time()
         labels = len(training) + STARTS_PER_TURN * TURNS
         judge = partial(judge_further, tests=tests, barriers=barriers)

@@ -60,9 +60,14 @@ def _lacks(result: dict[str, Any], ways: Sequence[str]) -> bool:
 
 def keep(path: Path, teacher: str, summary: dict[str, Any], results: Results) -> None:
     """Write a summary to read, and a line for each seed, of which four digits are enough."""
-    lines = ",\n".join(json.dumps(rounded(one)) for one in results)
-    head = json.dumps({"teacher": teacher, "summary": summary}, indent=1).removesuffix("\n}")
-    path.write_text(f'{head},\n "seeds": [\n{lines}\n]}}\n', encoding="utf-8")
+    write_by_line(path, {"teacher": teacher, "summary": summary}, "seeds", results)
+
+
+def write_by_line(path: Path, head: dict[str, Any], name: str, results: Results) -> None:
+    """Write what is to be read, and under ``name`` a line for each result, of four digits."""
+    lines = ",\n".join(json.dumps(rounded(one), default=str) for one in results)
+    opening = json.dumps(head, indent=1).removesuffix("\n}") + "," if head else "{"
+    path.write_text(f'{opening}\n "{name}": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def rounded(value: Any) -> Any:
