@@ -22,7 +22,8 @@ _HANDSHAKE = 0.2  # seconds; a connection that was never made does not break eit
 def visit_broker(profile: Profile) -> bool:
     """Connect to the built-in broker of a profile and leave; return whether it was there.
 
-    Nothing happens for profiles that use RabbitMQ, or while the broker does not run.
+    Nothing happens for profiles that use RabbitMQ, or while the broker does not run or answer:
+    whoever visits it wants something else.
     """
     from aiida.brokers.zeromq import ZeromqBroker
     from aiida.common.log import override_log_level
@@ -32,6 +33,9 @@ def visit_broker(profile: Profile) -> bool:
     with ZeromqBroker(profile) as broker, override_log_level(logging.CRITICAL):
         if not broker.check_service_reachable():
             return False
-        broker.get_communicator()
+        try:
+            broker.get_communicator()
+        except ConnectionError:
+            return False
         time.sleep(_HANDSHAKE)
     return True

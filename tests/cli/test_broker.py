@@ -91,3 +91,12 @@ def test_profiles_without_the_built_in_broker_are_left_alone():
 def test_a_broker_that_does_not_run_is_no_error(aiida_profile, monkeypatch):
     monkeypatch.setattr(ZeromqBroker, "check_service_reachable", lambda self: False)
     assert not visit_broker(aiida_profile)
+
+
+def test_a_broker_that_does_not_answer_is_no_error(aiida_profile, monkeypatch):
+    def refuse(self):
+        raise ConnectionError("no sockets")
+
+    monkeypatch.setattr(ZeromqBroker, "check_service_reachable", lambda self: True)
+    monkeypatch.setattr(ZeromqBroker, "get_communicator", refuse)
+    assert not visit_broker(aiida_profile)
