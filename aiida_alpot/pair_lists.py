@@ -67,6 +67,12 @@ class NeighborList:
         return len(self.neighbor)
 
     @property
+    def owner(self) -> Array:
+        """(n_pairs,) int64: the atom that each pair belongs to."""
+        owner: Array = np.repeat(np.arange(self.n_atoms), np.diff(self.first))
+        return owner
+
+    @property
     def largest_count(self) -> int:
         """Number of neighbours of the atom that has most."""
         return int(np.diff(self.first).max(initial=0))

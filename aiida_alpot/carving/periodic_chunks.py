@@ -247,7 +247,7 @@ class _Parent:
     def _without_collisions(self, pairs: NeighborList, distances: Array, radius: float) -> Array:
         """(n,) bool: which atoms stay, if of two that collide the one farther off is left out."""
         stays = np.ones(len(distances), dtype=bool)
-        first, length = _firsts(pairs), np.linalg.norm(pairs.vectors, axis=1)
+        first, length = pairs.owner, np.linalg.norm(pairs.vectors, axis=1)
         close = np.flatnonzero(length < self.closest)
         for one, other in zip(first[close].tolist(), pairs.neighbor[close].tolist(), strict=True):
             if stays[one] and stays[other]:
@@ -259,7 +259,7 @@ class _Parent:
         self, pairs: NeighborList, species: Array, stays: Array | None = None
     ) -> Array:
         """Return the smooth number of neighbours of each atom by species, (n, n_species)."""
-        first, n_species = _firsts(pairs), int(self.species.max()) + 1
+        first, n_species = pairs.owner, int(self.species.max()) + 1
         beyond = np.linalg.norm(pairs.vectors, axis=1) / self.spacing - 1.0
         weights = 1.0 - np.sin(np.pi * np.clip(beyond, -0.5, 0.5))
         if stays is not None:
@@ -279,11 +279,6 @@ class _Parent:
             pbc=self.structure.pbc,
         )
         return Chunk(atoms, self.centre, members[order], radius)
-
-
-def _firsts(pairs: NeighborList) -> Array:
-    firsts: Array = np.repeat(np.arange(len(pairs.first) - 1), np.diff(pairs.first))
-    return firsts
 
 
 def _fractions(structure: Atoms, centre: int) -> Array:

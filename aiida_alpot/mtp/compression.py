@@ -117,7 +117,7 @@ def _pairs_of(
     for index in range(len(configurations)):
         one = configurations.select([index])
         pairs = batch_neighbor_list(one, cutoff)
-        first = np.repeat(np.arange(len(one.numbers)), np.diff(pairs.first))
+        first = pairs.owner
         is_of_pair = (one.numbers[first] == wanted[0]) & (one.numbers[pairs.neighbor] == wanted[1])
         chosen = np.flatnonzero(is_of_pair & (first != pairs.neighbor))
         if not len(chosen):

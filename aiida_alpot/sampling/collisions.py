@@ -88,7 +88,7 @@ class CollisionWatch:
         self._largest_allowed = max(float(radii.max()), self._floor) if fixed is None else fixed
         radius = self._largest_allowed + SKIN
         pairs = neighbor_list(atoms, radius)
-        first = np.repeat(np.arange(len(atoms)), np.diff(pairs.first))
+        first = pairs.owner
         distances = np.linalg.norm(pairs.vectors, axis=1)
         if fixed is None:
             allowed = np.maximum((radii[first] + radii[pairs.neighbor]) / 2, self._floor)

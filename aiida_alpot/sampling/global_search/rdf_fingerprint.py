@@ -47,7 +47,7 @@ class PairFingerprint:
 def pair_fingerprint(atoms: Atoms, *, width: float = SHARP_WIDTH) -> PairFingerprint:
     """Return the fingerprint of a structure; ``width`` is the deviation of each peak, A."""
     pairs = neighbor_list(atoms, CUTOFF + 3 * width)
-    first = np.repeat(np.arange(len(atoms)), np.diff(pairs.first))
+    first = pairs.owner
     lengths = np.linalg.norm(pairs.vectors, axis=1)
     kinds = np.sort(np.stack([atoms.numbers[first], atoms.numbers[pairs.neighbor]]), axis=0)
     parts = {}

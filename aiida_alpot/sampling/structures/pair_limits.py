@@ -56,7 +56,7 @@ class PairLimits:
         pairs = neighbor_list(atoms, float(self.table(kinds, kinds).max()))
         if pairs.n_pairs == 0:
             return True
-        first = np.repeat(np.arange(len(atoms)), np.diff(pairs.first))
+        first = pairs.owner
         places = np.searchsorted(kinds, atoms.numbers)
         limits = self.table(kinds, kinds)[places[first], places[pairs.neighbor]]
         return bool(np.all(np.linalg.norm(pairs.vectors, axis=1) >= limits))

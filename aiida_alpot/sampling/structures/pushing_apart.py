@@ -47,7 +47,7 @@ def push_apart(atoms: Atoms, limits: PairLimits) -> bool:
 def _overlap(atoms: Atoms, table: Array, places: Array) -> tuple[float, Array]:
     """Return the overlap of all ordered pairs, and its gradient."""
     pairs = neighbor_list(atoms, float(table.max()))
-    first = np.repeat(np.arange(len(atoms)), np.diff(pairs.first))
+    first = pairs.owner
     distances = np.linalg.norm(pairs.vectors, axis=1)
     limits = table[places[first], places[pairs.neighbor]]
     depth = np.maximum(1 - distances / limits, 0.0)
