@@ -10,7 +10,7 @@ from typing import Literal
 from ase import Atoms
 
 from aiida_alpot.sampling.settings import require, setting
-from aiida_alpot.sampling.trajectories.molecular_dynamics import require_volume
+from aiida_alpot.sampling.starts import require_volume
 
 # The keys of a campaign file carry their units.
 # ruff: noqa: N815

@@ -33,7 +33,7 @@ from aiida_alpot.sampling.settings import (
     required_setting,
     setting,
 )
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.starts import prepare_start
 from aiida_alpot.sampling.trajectories.relaxation import Relaxation, RelaxationSettings
 
 # The keys of a campaign file carry their units.

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Ending, Frame
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.starts import prepare_start
 
 Made: TypeAlias = Atoms | str
 """A structure, or in words why it could not be made."""

@@ -20,6 +20,7 @@ from ase.optimize import BFGS
 from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.starts import prepare_start
 from aiida_alpot.sampling.structures.force_constants import (
     THZ,
     NormalModes,
@@ -29,7 +30,6 @@ from aiida_alpot.sampling.structures.force_constants import (
 )
 from aiida_alpot.sampling.structures.generation import Made, frames_of_made
 from aiida_alpot.sampling.structures.pair_limits import make_limits
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
 
 Array = np.ndarray
 HBAR = units._hbar * units.J * units.s

@@ -15,10 +15,10 @@ from ase import Atoms
 
 from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.settings import require, setting
+from aiida_alpot.sampling.starts import require_motion
 from aiida_alpot.sampling.structures.defects import displace
 from aiida_alpot.sampling.structures.generation import Made, frames_of_made
 from aiida_alpot.sampling.structures.pair_limits import make_limits
-from aiida_alpot.sampling.trajectories.molecular_dynamics import require_motion
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.rigid_motions import remove_rigid_motions
 from aiida_alpot.sampling.settings import require, required_setting, setting
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.starts import prepare_start
 from aiida_alpot.sampling.trajectories.motion import MovingSampler, restore_motion
 
 # The keys of a campaign file carry their units.

@@ -22,16 +22,13 @@ from aiida_alpot.errors import GeometryError, SettingError
 from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.starts import prepare_start, require_motion
 from aiida_alpot.sampling.trajectories.collective_variables import (
     CollectiveVariable,
     parse_variable,
 )
 from aiida_alpot.sampling.trajectories.hills import Hills, WithHills
-from aiida_alpot.sampling.trajectories.molecular_dynamics import (
-    draw_velocities,
-    prepare_start,
-    require_motion,
-)
+from aiida_alpot.sampling.trajectories.molecular_dynamics import draw_velocities
 from aiida_alpot.sampling.trajectories.motion import MovingSampler, motion_state, restore_motion
 from aiida_alpot.sampling.trajectories.plumed_bias import (
     forbidden_lines,

@@ -23,11 +23,11 @@ from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.md import MolecularDynamics as Integrator
 from ase.md.verlet import VelocityVerlet
 
-from aiida_alpot.errors import GeometryError
 from aiida_alpot.sampling.base import Frame
 from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import require, required_setting, setting
+from aiida_alpot.sampling.starts import prepare_start, require_motion, require_volume
 from aiida_alpot.sampling.trajectories.motion import MovingSampler, restore_motion
 
 # The keys of a campaign file carry their units.
@@ -262,35 +262,6 @@ class MolecularDynamics(MovingSampler):
             P_mass=stiffness * (period / (2 * np.pi)) ** 2,
             rng=rng,
         )
-
-
-def prepare_start(start: Atoms, calculator: Any) -> Atoms:
-    """Return a copy of ``start`` that uses ``calculator``, which begins a chain with it."""
-    atoms = start.copy()
-    atoms.calc = calculator
-    begin = getattr(calculator, "begin_chain", None)
-    if begin is not None:
-        begin()
-    return atoms
-
-
-def require_volume(starts: Sequence[Atoms], remedy: str) -> None:
-    """Raise GeometryError with the remedy if a start is not periodic in three directions."""
-    for index, start in enumerate(starts):
-        if not start.pbc.all() or start.cell.rank < 3:
-            name = start.info.get("identifier", index)
-            raise GeometryError(f"Start {name!s} is not periodic in three directions; {remedy}.")
-
-
-def require_motion(starts: Sequence[Atoms]) -> None:
-    """Raise GeometryError if a start is one atom, which rests with its centre of mass."""
-    for index, start in enumerate(starts):
-        if len(start) < 2:
-            name = start.info.get("identifier", index)
-            raise GeometryError(
-                f"Start {name!s} is one atom, which has no motion but that of everything. "
-                "Repeat its cell."
-            )
 
 
 def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:

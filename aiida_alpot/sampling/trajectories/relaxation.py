@@ -17,7 +17,7 @@ from aiida_alpot.sampling.bias_settings import BiasSettings
 from aiida_alpot.sampling.relaxation_settings import CommonRelaxationSettings
 from aiida_alpot.sampling.restarting import Restart, place
 from aiida_alpot.sampling.settings import setting
-from aiida_alpot.sampling.trajectories.molecular_dynamics import prepare_start
+from aiida_alpot.sampling.starts import prepare_start
 
 OPTIMIZERS = {"BFGS": BFGS, "LBFGS": LBFGS, "FIRE": FIRE}
 
